@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make help tells what there is.
+
+.PHONY: help modules demo check lint bench series clean
+
+help:
+	@echo 'make modules	build kvm.ko, kvm-amd.ko and kvm-intel.ko into build/modules/'
+	@echo 'make demo	see a guest ring and be interrupted, and what that costs'
+	@echo 'make check	run the tests; T=name for one test, LANE=name for one lane,'
+	@echo '		LANE=list for their names'
+	@echo 'make lint	only look at the sources'
+	@echo 'make bench	count instructions, stock modules and ours side by side'
+	@echo 'make series	write the patch series to build/series/'
+	@echo 'make clean	remove what was built, not what was downloaded or unpacked'
+
+modules:
+	@scripts/modules cloud
+
+demo:
+	@scripts/demo
+
+check:
+	@scripts/check
+
+lint:
+	@tests/lint
+
+bench:
+	@scripts/bench
+
+series:
+	@scripts/series
+
+clean:
+	rm -rf build/tree build/tree.stamp build/kbuild build/modules build/selftests \
+		build/lint build/series build/bench build/demo

@@ -1,0 +1,62 @@
+// The I/O bus lives in iobus.c.
+@@
+@@
+-static void kvm_io_bus_destroy(struct kvm_io_bus *bus);
+
+@@
+identifier f = {
+	kvm_iodevice_destructor, kvm_io_bus_destroy, kvm_io_bus_cmp,
+	kvm_io_bus_sort_cmp, kvm_io_bus_get_first_dev, __kvm_io_bus_write,
+	kvm_io_bus_write, kvm_io_bus_write_cookie, __kvm_io_bus_read,
+	kvm_io_bus_read, kvm_io_bus_register_dev, kvm_io_bus_unregister_dev,
+	kvm_io_bus_get_dev
+};
+@@
+-f(...) { ... }
+
+@@
+declarer name EXPORT_SYMBOL_GPL;
+identifier f = { kvm_io_bus_write, kvm_io_bus_get_dev };
+@@
+-EXPORT_SYMBOL_GPL(f);
+
+// A VM has all of its buses or none.
+@@
+expression e;
+@@
+ kvm_create_vm(...)
+ {
+ <...
+-for (...; ...; ...) {
+-	rcu_assign_pointer(e, ...);
+-	...
+-}
++r = kvm_io_bus_init(kvm);
++if (r)
++	goto out_err_no_arch_destroy_vm;
+ ...>
+ }
+
+@@
+@@
+ kvm_create_vm(...)
+ {
+ <...
+-for (...; ...; ...)
+-	kfree(kvm_get_bus(...));
++kvm_io_bus_destroy(kvm);
+ ...>
+ }
+
+@@
+@@
+ kvm_destroy_vm(...)
+ {
+ <...
+-for (...; ...; ...) {
+-	struct kvm_io_bus *bus = kvm_get_bus(...);
+-	...
+-}
++kvm_io_bus_destroy(kvm);
+ ...>
+ }

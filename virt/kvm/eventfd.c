@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The front door of KVM_IRQFD and KVM_IOEVENTFD, alias KVM_IOSIGNALFD.
+ */
+
+#include <linux/kvm_host.h>
+
+#include "eventfd.h"
+
+#ifdef CONFIG_HAVE_KVM_IRQCHIP
+/**
+ * kvm_irqfd - KVM_IRQFD
+ * @kvm: the VM
+ * @args: what user space passed
+ *
+ * Context: the VM's ioctl, no locks held.
+ * Return: as kvm_irqfd_assign() and kvm_irqfd_deassign(); -EINVAL for a flag
+ * that isn't known, whichever of the two is meant.
+ */
+int kvm_irqfd(struct kvm *kvm, struct kvm_irqfd *args)
+{
+	if (args->flags & ~(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
+		return -EINVAL;
+
+	if (args->flags & KVM_IRQFD_FLAG_DEASSIGN)
+		return kvm_irqfd_deassign(kvm, args);
+
+	return kvm_irqfd_assign(kvm, args);
+}
+#endif
+
+/**
+ * kvm_ioeventfd - KVM_IOEVENTFD
+ * @kvm: the VM
+ * @args: what user space passed
+ *
+ * Context: the VM's ioctl, no locks held.
+ * Return: as kvm_iosignalfd_assign() and kvm_iosignalfd_deassign().
+ */
+int kvm_ioeventfd(struct kvm *kvm, struct kvm_ioeventfd *args)
+{
+	if (args->flags & KVM_IOEVENTFD_FLAG_DEASSIGN)
+		return kvm_iosignalfd_deassign(kvm, args);
+
+	return kvm_iosignalfd_assign(kvm, args);
+}
+
+/**
+ * kvm_eventfd_init - set up what a new VM needs for both
+ * @kvm: the VM
+ *
+ * Context: VM creation; can't fail.
+ */
+void kvm_eventfd_init(struct kvm *kvm)
+{
+	kvm_irqfd_init_vm(kvm);
+	kvm_iosignalfd_init(kvm);
+}

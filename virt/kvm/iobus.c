@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM's I/O buses: which device a guest's access goes to.
+ *
+ * Ranges stand in a sorted array that is never changed in place but for one
+ * thing, taking a device out.  Adding one publishes a new array and leaves the
+ * old one to RCU; nobody waits.  Taking one out clears its entry and needs no
+ * memory, so it can't fail; the hole goes with the next array.
+ *
+ * The array is RCU's, the devices are kvm->srcu's: a handler may sleep, so a
+ * device may go only after a grace period of kvm->srcu, while an array is looked
+ * at for a few instructions.  Had arrays to wait for kvm->srcu as well, each
+ * registration would either wait or leave a callback in whose grace period the
+ * next memslot change would be stuck.
+ *
+ * Points stand in a hash table by address.
+ */
+
+#include <kvm/iodev.h>
+
+#include <linux/kvm_host.h>
+#include <linux/overflow.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+
+/**
+ * struct kvm_io_range - one device's addresses
+ * @addr: the first of them
+ * @size: how many; 0 for a range that nothing can be in
+ * @reach: where the farthest-reaching of this range and all before it ends
+ * @seq: tells ranges of one address and size apart; the newest has the highest
+ * @dev: the device; NULL once it is unregistered
+ *
+ * Constant once published, @dev apart.
+ */
+struct kvm_io_range {
+	gpa_t addr;
+	gpa_t size;
+	gpa_t reach;
+	u64 seq;
+	struct kvm_io_device *dev;
+};
+
+struct kvm_io_ranges {
+	struct rcu_head rcu;
+	int nr;
+	struct kvm_io_range range[] __counted_by(nr);
+};
+
+/**
+ * struct kvm_io_bus - one bus of one VM
+ * @ranges: the ranges, sorted; NULL for none.  Written under kvm->slots_lock
+ * @nr_devs: how many entries of @ranges have a device; under kvm->slots_lock
+ * @next_seq: for the next range; under kvm->slots_lock
+ * @points: the points by address, written under the lock of whoever has them
+ */
+struct kvm_io_bus {
+	struct kvm_io_ranges __rcu *ranges;
+	int nr_devs;
+	u64 next_seq;
+	struct rhltable points;
+};
+
+static const struct rhashtable_params point_params = {
+	.key_len = sizeof_field(struct kvm_io_point, addr),
+	.key_offset = offsetof(struct kvm_io_point, addr),
+	.head_offset = offsetof(struct kvm_io_point, node),
+	.automatic_shrinking = true,
+};
+
+/*
+ * Whoever learned, from guest memory or otherwise, that a registration is done
+ * must find it.  Publishing comes before telling on the other side; on this one
+ * what told us was read in the guest, by the access that brought us here, so
+ * that the only thing left to order is our own look behind it.
+ */
+static void see_what_was_announced(void)
+{
+	/* Pairs with whatever orders the announcement after the publishing. */
+	smp_rmb();
+}
+
+/* Points */
+
+static struct rhltable *points_of(struct kvm *kvm, enum kvm_bus bus_idx)
+{
+	if (bus_idx == KVM_FAST_MMIO_BUS)
+		bus_idx = KVM_MMIO_BUS;
+
+	return &kvm->buses[bus_idx].points;
+}
+
+/**
+ * kvm_io_bus_register_point - put a device at an address
+ * @kvm: the VM
+ * @bus_idx: the bus
+ * @addr: the address; other points may be there already
+ * @point: the device; it is ready for use, and the bus's until unregistered
+ *
+ * A write by an instruction that comes after the return finds the device.
+ * Context: process context; the caller's lock excludes the other registrations.
+ * Waits for no reader.
+ * Return: 0, or -ENOMEM, in which case @point is the caller's as before.
+ */
+int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,
+			      gpa_t addr, struct kvm_io_point *point)
+{
+	point->addr = addr;
+
+	/*
+	 * Whatever the table finds to complain of is memory: it couldn't get a
+	 * larger one in time, now (-ENOMEM) or before (-EBUSY, -E2BIG).
+	 */
+	return rhltable_insert(points_of(kvm, bus_idx), &point->node,
+			       point_params) ? -ENOMEM : 0;
+}
+
+/**
+ * kvm_io_bus_unregister_point - take a device off its address
+ * @kvm: the VM
+ * @bus_idx: the bus it was registered on
+ * @point: the device
+ *
+ * Readers may be in it until an RCU grace period has passed; the caller, whose
+ * it is again, doesn't free it before that.
+ * Context: the caller's lock.  Neither allocates nor waits.
+ */
+void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
+				 struct kvm_io_point *point)
+{
+	WARN_ON_ONCE(rhltable_remove(points_of(kvm, bus_idx), &point->node,
+				     point_params));
+}
+
+/**
+ * kvm_io_bus_next_point - walk the points at one address
+ * @kvm: the VM
+ * @bus_idx: the bus
+ * @addr: the address
+ * @prev: where the walk stands; NULL for the first
+ *
+ * Context: an RCU read section for as long as the result is used, or the lock
+ * that excludes registrations.
+ * Return: the next point, or NULL after the last.
+ */
+struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
+					   enum kvm_bus bus_idx, gpa_t addr,
+					   struct kvm_io_point *prev)
+{
+	struct rhlist_head *node;
+
+	rcu_read_lock();
+	if (prev)
+		node = rcu_dereference(prev->node.next);
+	else
+		node = rhltable_lookup(points_of(kvm, bus_idx), &addr,
+				       point_params);
+	rcu_read_unlock();
+
+	return node ? container_of(node, struct kvm_io_point, node) : NULL;
+}
+
+static int write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+			gpa_t addr, int len, const void *val)
+{
+	struct kvm_io_point *point;
+	int ret = -EOPNOTSUPP;
+
+	if (!atomic_read(&points_of(vcpu->kvm, bus_idx)->ht.nelems))
+		return -EOPNOTSUPP;
+
+	rcu_read_lock();
+	point = kvm_io_bus_next_point(vcpu->kvm, bus_idx, addr, NULL);
+	while (point && ret) {
+		ret = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
+		point = kvm_io_bus_next_point(vcpu->kvm, bus_idx, addr, point);
+	}
+	rcu_read_unlock();
+
+	return ret ? -EOPNOTSUPP : 0;
+}
+
+/* Ranges */
+
+static gpa_t range_end(gpa_t addr, gpa_t size)
+{
+	gpa_t end;
+
+	return check_add_overflow(addr, size, &end) ? U64_MAX : end;
+}
+
+/*
+ * The order of the array.  Searched from its end it yields, of the ranges that
+ * hold an access, the one that begins last and is the narrowest, then the oldest.
+ */
+static bool range_before(const struct kvm_io_range *a,
+			 const struct kvm_io_range *b)
+{
+	if (a->addr != b->addr)
+		return a->addr < b->addr;
+	if (a->size != b->size)
+		return a->size > b->size;
+	return a->seq > b->seq;
+}
+
+/* How many of the sorted ranges are before @key? */
+static int ranges_before(const struct kvm_io_ranges *ranges,
+			 const struct kvm_io_range *key)
+{
+	int low = 0, high = ranges->nr;
+
+	while (low < high) {
+		int mid = low + (high - low) / 2;
+
+		if (range_before(&ranges->range[mid], key))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+
+	return low;
+}
+
+/*
+ * The next device whose range holds the access.  @cursor is where the search
+ * stands: all that is before it in the order of the array is still to be looked
+ * at.  That holds for whatever array is current, so a walk goes on across a
+ * registration and neither skips nor repeats a device that was there throughout.
+ */
+static struct kvm_io_device *next_range(struct kvm_io_bus *bus, gpa_t addr,
+					int len, struct kvm_io_range *cursor)
+{
+	const struct kvm_io_ranges *ranges;
+	struct kvm_io_device *dev = NULL;
+	int i;
+
+	rcu_read_lock();
+	ranges = rcu_dereference(bus->ranges);
+	i = ranges ? ranges_before(ranges, cursor) : 0;
+	while (!dev && i-- > 0) {
+		const struct kvm_io_range *range = &ranges->range[i];
+		gpa_t offset = addr - range->addr;
+
+		if (range->reach < range_end(addr, len))
+			break;
+		if (offset < range->size && len <= range->size - offset) {
+			*cursor = *range;
+			dev = READ_ONCE(range->dev);
+		}
+	}
+	rcu_read_unlock();
+
+	return dev;
+}
+
+/* Where a search begins: behind every range that begins at @addr or below. */
+static struct kvm_io_range behind_all_at(gpa_t addr)
+{
+	return (struct kvm_io_range) { .addr = addr, .size = 0, .seq = 0 };
+}
+
+static int write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+			gpa_t addr, int len, const void *val)
+{
+	struct kvm_io_bus *bus = &vcpu->kvm->buses[bus_idx];
+	struct kvm_io_range cursor = behind_all_at(addr);
+	struct kvm_io_device *dev;
+
+	/* Unregistering waits for this section before the device goes. */
+	lockdep_assert_held(&vcpu->kvm->srcu);
+
+	while ((dev = next_range(bus, addr, len, &cursor)))
+		if (!kvm_iodevice_write(vcpu, dev, addr, len, val))
+			return 0;
+
+	return -EOPNOTSUPP;
+}
+
+/**
+ * kvm_io_bus_write - offer a guest's write to the devices on a bus
+ * @vcpu: the vCPU that writes
+ * @bus_idx: the bus; on KVM_FAST_MMIO_BUS @len is 0 and @val NULL
+ * @addr: the address
+ * @len: how many bytes
+ * @val: the bytes, without any alignment
+ *
+ * Context: a read section of kvm->srcu; may sleep, if the device does.
+ * Return: 0 when a device took it, -EOPNOTSUPP when none did.
+ */
+int kvm_io_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
+		     int len, const void *val)
+{
+	see_what_was_announced();
+
+	if (!write_points(vcpu, bus_idx, addr, len, val))
+		return 0;
+
+	return write_ranges(vcpu, bus_idx, addr, len, val);
+}
+EXPORT_SYMBOL_GPL(kvm_io_bus_write);
+
+/**
+ * kvm_io_bus_write_cookie - kvm_io_bus_write() for callers that keep a hint
+ * @vcpu: the vCPU that writes
+ * @bus_idx: the bus
+ * @addr: the address
+ * @len: how many bytes
+ * @val: the bytes
+ * @cookie: what the call before returned; finding a point needs no such help
+ *
+ * Context: as kvm_io_bus_write().
+ * Return: the cookie for the next call when a device took it, else -EOPNOTSUPP.
+ */
+int kvm_io_bus_write_cookie(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+			    gpa_t addr, int len, const void *val, long cookie)
+{
+	return kvm_io_bus_write(vcpu, bus_idx, addr, len, val);
+}
+
+/**
+ * kvm_io_bus_read - offer a guest's read to the devices on a bus
+ * @vcpu: the vCPU that reads
+ * @bus_idx: the bus
+ * @addr: the address
+ * @len: how many bytes
+ * @val: where they go
+ *
+ * Context: a read section of kvm->srcu; may sleep, if the device does.
+ * Return: 0 when a device answered, -EOPNOTSUPP when none did.
+ */
+int kvm_io_bus_read(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
+		    int len, void *val)
+{
+	struct kvm_io_bus *bus = &vcpu->kvm->buses[bus_idx];
+	struct kvm_io_range cursor = behind_all_at(addr);
+	struct kvm_io_device *dev;
+
+	lockdep_assert_held(&vcpu->kvm->srcu);
+	see_what_was_announced();
+
+	while ((dev = next_range(bus, addr, len, &cursor)))
+		if (!kvm_iodevice_read(vcpu, dev, addr, len, val))
+			return 0;
+
+	return -EOPNOTSUPP;
+}
+
+/**
+ * kvm_io_bus_get_dev - who is at this address?
+ * @kvm: the VM
+ * @bus_idx: the bus
+ * @addr: the address
+ *
+ * Context: a read section of kvm->srcu, for as long as the result is used.
+ * Return: the device with the narrowest range around @addr, NULL for none.
+ */
+struct kvm_io_device *kvm_io_bus_get_dev(struct kvm *kvm, enum kvm_bus bus_idx,
+					 gpa_t addr)
+{
+	struct kvm_io_range cursor = behind_all_at(addr);
+
+	lockdep_assert_held(&kvm->srcu);
+	see_what_was_announced();
+
+	return next_range(&kvm->buses[bus_idx], addr, 1, &cursor);
+}
+EXPORT_SYMBOL_GPL(kvm_io_bus_get_dev);
+
+static struct kvm_io_ranges *ranges_of(struct kvm *kvm, enum kvm_bus bus_idx)
+{
+	return rcu_dereference_protected(kvm->buses[bus_idx].ranges,
+					 lockdep_is_held(&kvm->slots_lock));
+}
+
+/* Fill @new with what has a device in @old, and with @add where it belongs. */
+static void merge_range(struct kvm_io_ranges *new,
+			const struct kvm_io_ranges *old,
+			const struct kvm_io_range *add)
+{
+	int at = old ? ranges_before(old, add) : 0;
+	gpa_t reach = 0;
+	int from, to = 0;
+
+	for (from = 0; from <= (old ? old->nr : 0); from++) {
+		if (from == at)
+			new->range[to++] = *add;
+		if (old && from < old->nr && old->range[from].dev)
+			new->range[to++] = old->range[from];
+	}
+
+	for (to = 0; to < new->nr; to++) {
+		struct kvm_io_range *range = &new->range[to];
+
+		reach = max(reach, range_end(range->addr, range->size));
+		range->reach = reach;
+	}
+}
+
+/**
+ * kvm_io_bus_register_dev - give a device a range of addresses
+ * @kvm: the VM
+ * @bus_idx: the bus
+ * @addr: the first address
+ * @len: how many; with 0 or less the device is registered and never asked
+ * @dev: the device, ready for use
+ *
+ * An access by an instruction that comes after the return finds the device.
+ * Ranges may overlap.
+ * Context: kvm->slots_lock.  Waits for no reader.
+ * Return: 0; -ENOSPC when %NR_IOBUS_DEVS ranges are registered; -ENOMEM.
+ */
+int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus_idx, gpa_t addr,
+			    int len, struct kvm_io_device *dev)
+{
+	struct kvm_io_bus *bus = &kvm->buses[bus_idx];
+	struct kvm_io_ranges *new, *old;
+	struct kvm_io_range add = {
+		.addr = addr,
+		.size = max(len, 0),
+		.seq = ++bus->next_seq,
+		.dev = dev,
+	};
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	if (bus->nr_devs >= NR_IOBUS_DEVS)
+		return -ENOSPC;
+
+	new = kvmalloc(struct_size(new, range, bus->nr_devs + 1),
+		       GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+
+	old = ranges_of(kvm, bus_idx);
+	new->nr = bus->nr_devs + 1;
+	merge_range(new, old, &add);
+
+	rcu_assign_pointer(bus->ranges, new);
+	bus->nr_devs++;
+	if (old)
+		kvfree_rcu(old, rcu);
+
+	return 0;
+}
+
+/**
+ * kvm_io_bus_unregister_dev - take a device off its range and destroy it
+ * @kvm: the VM
+ * @bus_idx: the bus
+ * @dev: the device; if it isn't on the bus, nothing is done
+ *
+ * Context: kvm->slots_lock.  Waits for a grace period of kvm->srcu, because the
+ * device's handlers may sleep and its memory may be the caller's.
+ * Return: 0.
+ */
+int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus_idx,
+			      struct kvm_io_device *dev)
+{
+	struct kvm_io_ranges *ranges = ranges_of(kvm, bus_idx);
+	struct kvm_io_bus *bus = &kvm->buses[bus_idx];
+	int i, nr = ranges ? ranges->nr : 0;
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	for (i = 0; i < nr; i++)
+		if (ranges->range[i].dev == dev)
+			break;
+	if (i == nr)
+		return 0;
+
+	/* Pairs with next_range(), which takes the entry or leaves it. */
+	WRITE_ONCE(ranges->range[i].dev, NULL);
+	bus->nr_devs--;
+
+	synchronize_srcu_expedited(&kvm->srcu);
+
+	if (dev->ops->destructor)
+		dev->ops->destructor(dev);
+
+	return 0;
+}
+
+/* The VM's life */
+
+static void destroy_point(void *ptr, void *unused)
+{
+	struct kvm_io_point *point = ptr;
+
+	if (point->dev.ops->destructor)
+		point->dev.ops->destructor(&point->dev);
+}
+
+static void destroy_bus(struct kvm_io_bus *bus)
+{
+	struct kvm_io_ranges *ranges = rcu_dereference_protected(bus->ranges, 1);
+	int i;
+
+	for (i = 0; i < (ranges ? ranges->nr : 0); i++) {
+		struct kvm_io_device *dev = ranges->range[i].dev;
+
+		if (dev && dev->ops->destructor)
+			dev->ops->destructor(dev);
+	}
+
+	kvfree(ranges);
+	rhltable_free_and_destroy(&bus->points, destroy_point, NULL);
+}
+
+/**
+ * kvm_io_bus_init - give a new VM its buses
+ * @kvm: the VM
+ *
+ * Context: VM creation.
+ * Return: 0, or -ENOMEM with nothing done.
+ */
+int kvm_io_bus_init(struct kvm *kvm)
+{
+	int i, ret;
+
+	kvm->buses = kcalloc(KVM_NR_BUSES, sizeof(*kvm->buses),
+			     GFP_KERNEL_ACCOUNT);
+	if (!kvm->buses)
+		return -ENOMEM;
+
+	for (i = 0; i < KVM_NR_BUSES; i++) {
+		ret = rhltable_init(&kvm->buses[i].points, &point_params);
+		if (ret)
+			goto fail;
+	}
+
+	return 0;
+
+fail:
+	while (i--)
+		rhltable_destroy(&kvm->buses[i].points);
+	kfree(kvm->buses);
+	kvm->buses = NULL;
+	return ret;
+}
+
+/**
+ * kvm_io_bus_destroy - destroy a VM's buses and every device still on them
+ * @kvm: the VM, with or without buses
+ *
+ * Context: VM destruction: no vCPU runs, no ioctl can come, nobody holds a
+ * reference, so no lock is needed and no grace period either.
+ */
+void kvm_io_bus_destroy(struct kvm *kvm)
+{
+	int i;
+
+	if (!kvm->buses)
+		return;
+
+	for (i = 0; i < KVM_NR_BUSES; i++)
+		destroy_bus(&kvm->buses[i]);
+	kfree(kvm->buses);
+	kvm->buses = NULL;
+}

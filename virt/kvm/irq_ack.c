@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Acknowledge notifiers: who is told that the guest has acknowledged a GSI.
+ *
+ * The list is changed under kvm->irq_lock and read under kvm->irq_srcu, under
+ * which the notifiers are called as well.
+ */
+
+#include <linux/kvm_host.h>
+#include <linux/rculist.h>
+#include <linux/srcu.h>
+#include <trace/events/kvm.h>
+
+#include "eventfd.h"
+
+/**
+ * kvm_irq_has_notifier - does anyone want to know of this pin's acknowledge?
+ * @kvm: the VM
+ * @irqchip: the irqchip
+ * @pin: its pin
+ *
+ * Context: any that may take a read section of kvm->irq_srcu.
+ * Return: true if the pin has a GSI and the GSI a notifier.
+ */
+bool kvm_irq_has_notifier(struct kvm *kvm, unsigned int irqchip,
+			  unsigned int pin)
+{
+	struct kvm_irq_ack_notifier *kian;
+	bool found = false;
+	int gsi, idx;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
+	hlist_for_each_entry_srcu(kian, &kvm->irq_ack_notifier_list, link,
+				  srcu_read_lock_held(&kvm->irq_srcu))
+		found |= gsi != -1 && kian->gsi == gsi;
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+
+	return found;
+}
+EXPORT_SYMBOL_GPL(kvm_irq_has_notifier);
+
+/**
+ * kvm_notify_acked_gsi - the guest has acknowledged a GSI
+ * @kvm: the VM
+ * @gsi: the GSI
+ *
+ * Context: a read section of kvm->irq_srcu; what else is held, the notifiers
+ * have to live with.
+ */
+void kvm_notify_acked_gsi(struct kvm *kvm, int gsi)
+{
+	struct kvm_irq_ack_notifier *kian;
+
+	hlist_for_each_entry_srcu(kian, &kvm->irq_ack_notifier_list, link,
+				  srcu_read_lock_held(&kvm->irq_srcu))
+		if (kian->gsi == gsi)
+			kian->irq_acked(kian);
+}
+
+/**
+ * kvm_notify_acked_irq - the guest has acknowledged an irqchip's pin
+ * @kvm: the VM
+ * @irqchip: the irqchip
+ * @pin: its pin; one without a GSI is nobody's business
+ *
+ * Context: as kvm_notify_acked_gsi(), without the read section.
+ */
+void kvm_notify_acked_irq(struct kvm *kvm, unsigned int irqchip,
+			  unsigned int pin)
+{
+	int gsi, idx;
+
+	trace_kvm_ack_irq(irqchip, pin);
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
+	if (gsi != -1)
+		kvm_notify_acked_gsi(kvm, gsi);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
+
+/**
+ * kvm_register_irq_ack_notifier - be told of acknowledges from now on
+ * @kvm: the VM
+ * @kian: the notifier, its GSI and callback set; the list's until unregistered
+ *
+ * Context: process context; takes kvm->irq_lock.  Waits for no reader.
+ */
+void kvm_register_irq_ack_notifier(struct kvm *kvm,
+				   struct kvm_irq_ack_notifier *kian)
+{
+	mutex_lock(&kvm->irq_lock);
+	hlist_add_head_rcu(&kian->link, &kvm->irq_ack_notifier_list);
+	mutex_unlock(&kvm->irq_lock);
+
+	kvm_arch_post_irq_ack_notifier_list_update(kvm);
+}
+
+/**
+ * kvm_irq_ack_notifier_remove - unregister a notifier without waiting
+ * @kvm: the VM
+ * @kian: the notifier; its callback may still be running, or be about to be
+ *	called, until a grace period of kvm->irq_srcu has passed
+ *
+ * Context: process context; takes kvm->irq_lock.
+ */
+void kvm_irq_ack_notifier_remove(struct kvm *kvm,
+				 struct kvm_irq_ack_notifier *kian)
+{
+	mutex_lock(&kvm->irq_lock);
+	hlist_del_init_rcu(&kian->link);
+	mutex_unlock(&kvm->irq_lock);
+
+	kvm_arch_post_irq_ack_notifier_list_update(kvm);
+}
+
+/**
+ * kvm_unregister_irq_ack_notifier - be told no more
+ * @kvm: the VM
+ * @kian: the notifier; on return its callback neither runs nor will, and it is
+ *	the caller's again
+ *
+ * Context: process context; takes kvm->irq_lock, and with that dropped waits
+ * for a grace period of kvm->irq_srcu.
+ */
+void kvm_unregister_irq_ack_notifier(struct kvm *kvm,
+				     struct kvm_irq_ack_notifier *kian)
+{
+	kvm_irq_ack_notifier_remove(kvm, kian);
+	synchronize_srcu_expedited(&kvm->irq_srcu);
+}
