@@ -34,4 +34,4 @@ series:
 
 clean:
 	rm -rf build/tree build/tree.stamp build/kbuild build/modules build/selftests \
-		build/lint build/series build/bench build/demo
+		build/lint build/client build/series build/series.* build/bench build/demo

@@ -5,7 +5,8 @@
 
 #include <linux/kvm_host.h>
 
-#include "eventfd.h"
+#include "iosignalfd.h"
+#include "irqfd.h"
 
 #ifdef CONFIG_HAVE_KVM_IRQCHIP
 /**

@@ -456,21 +456,25 @@ int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus_idx, gpa_t addr,
 int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 			      struct kvm_io_device *dev)
 {
-	struct kvm_io_ranges *ranges = ranges_of(kvm, bus_idx);
-	struct kvm_io_bus *bus = &kvm->buses[bus_idx];
-	int i, nr = ranges ? ranges->nr : 0;
+	struct kvm_io_ranges *ranges;
+	int i;
 
 	lockdep_assert_held(&kvm->slots_lock);
 
-	for (i = 0; i < nr; i++)
+	/* A dying VM's buses go before the irqchips that stood on them. */
+	if (!kvm->buses)
+		return 0;
+
+	ranges = ranges_of(kvm, bus_idx);
+	for (i = 0; ranges && i < ranges->nr; i++)
 		if (ranges->range[i].dev == dev)
 			break;
-	if (i == nr)
+	if (!ranges || i == ranges->nr)
 		return 0;
 
 	/* Pairs with next_range(), which takes the entry or leaves it. */
 	WRITE_ONCE(ranges->range[i].dev, NULL);
-	bus->nr_devs--;
+	kvm->buses[bus_idx].nr_devs--;
 
 	synchronize_srcu_expedited(&kvm->srcu);
 

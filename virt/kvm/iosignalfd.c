@@ -25,7 +25,7 @@
 #include <linux/unaligned.h>
 #include <linux/xarray.h>
 
-#include "eventfd.h"
+#include "iosignalfd.h"
 
 /**
  * struct iosignalfd_item - one registration

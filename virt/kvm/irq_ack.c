@@ -11,7 +11,7 @@
 #include <linux/srcu.h>
 #include <trace/events/kvm.h>
 
-#include "eventfd.h"
+#include "irq_ack.h"
 
 /**
  * kvm_irq_has_notifier - does anyone want to know of this pin's acknowledge?

@@ -57,7 +57,7 @@
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
-#include "eventfd.h"
+#include "irqfd.h"
 
 /* In kvm_kernel_irqfd.flags: somebody is busy with its beginning or its end. */
 #define IRQFD_OWNED	0

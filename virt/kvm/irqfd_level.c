@@ -28,7 +28,8 @@
 #include <linux/srcu.h>
 #include <linux/xarray.h>
 
-#include "eventfd.h"
+#include "irq_ack.h"
+#include "irqfd.h"
 
 /* Tell the level irqfds of a GSI.  Are there any? */
 static bool notify_gsi(struct kvm *kvm, unsigned int gsi)

@@ -44,4 +44,4 @@ identifier kvm;
 @@
 @@
 -#include <kvm/iodev.h>
-+#include "eventfd.h"
++#include "iosignalfd.h"
