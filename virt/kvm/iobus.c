@@ -139,8 +139,8 @@ void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
  * @addr: the address
  * @prev: where the walk stands; NULL for the first
  *
- * Context: an RCU read section for as long as the result is used, or the lock
- * that excludes registrations.
+ * Context: an RCU read section.  The result may be used beyond it by who holds
+ * the lock that excludes registrations.
  * Return: the next point, or NULL after the last.
  */
 struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
@@ -149,13 +149,11 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 {
 	struct rhlist_head *node;
 
-	rcu_read_lock();
 	if (prev)
 		node = rcu_dereference(prev->node.next);
 	else
 		node = rhltable_lookup(points_of(kvm, bus_idx), &addr,
 				       point_params);
-	rcu_read_unlock();
 
 	return node ? container_of(node, struct kvm_io_point, node) : NULL;
 }
@@ -163,21 +161,18 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 static int write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			gpa_t addr, int len, const void *val)
 {
-	struct kvm_io_point *point;
-	int ret = -EOPNOTSUPP;
+	struct kvm_io_point *point = NULL;
 
 	if (!atomic_read(&points_of(vcpu->kvm, bus_idx)->ht.nelems))
 		return -EOPNOTSUPP;
 
 	rcu_read_lock();
-	point = kvm_io_bus_next_point(vcpu->kvm, bus_idx, addr, NULL);
-	while (point && ret) {
-		ret = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
+	do {
 		point = kvm_io_bus_next_point(vcpu->kvm, bus_idx, addr, point);
-	}
+	} while (point && kvm_iodevice_write(vcpu, &point->dev, addr, len, val));
 	rcu_read_unlock();
 
-	return ret ? -EOPNOTSUPP : 0;
+	return point ? 0 : -EOPNOTSUPP;
 }
 
 /* Ranges */

@@ -202,7 +202,9 @@ static struct iosignalfd_group *next_group(struct kvm *kvm,
 
 	lockdep_assert_held(&kvm->iosignalfd_lock);
 
+	rcu_read_lock();
 	point = kvm_io_bus_next_point(kvm, bus_of(args), args->addr, point);
+	rcu_read_unlock();
 
 	return point ? to_group(point) : NULL;
 }
