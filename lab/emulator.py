@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The machines: QEMU (software emulation with SVM, or hardware) and Bochs (VMX).
+
+A machine is started with its channels (lab/init.c) as open descriptors here.
+"""
+
+import ctypes
+import hashlib
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+
+from common import Trouble, identity, kept
+
+COMMON = ("console=ttyS0,115200", "quiet", "loglevel=5", "oops=panic", "printk.devkmsg=on",
+          "log_buf_len=8M")
+PR_SET_PDEATHSIG = 1
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+
+def hardware(cpu):
+    """Can this machine's processor nest, and is it of the vendor asked for?"""
+    flag, module = {"amd": ("svm", "kvm_amd"), "intel": ("vmx", "kvm_intel")}[cpu]
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
+            flags = re.search(r"^flags\s*:(.*)$", f.read(), re.M)
+        with open(f"/sys/module/{module}/parameters/nested", encoding="utf-8") as f:
+            nested = f.read().strip()
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return bool(flags) and flag in flags[1].split() and nested in ("1", "Y")
+
+
+def unpacked(vmlinuz):
+    """The ELF image inside VMLINUZ, kept in build/lab.
+
+    QEMU starts it by its PVH entry, and the emulated processor is spared the
+    unpacking: a second of every boot. An image that isn't packed with zstd
+    is left to unpack itself.
+    """
+    with open(vmlinuz, "rb") as f:
+        image = f.read()
+    if len(image) < 0x250 or image[0x202:0x206] != b"HdrS":
+        raise Trouble(f"{vmlinuz} is not a kernel image")
+    start = (image[0x1F1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]
+    # The last four bytes are the unpacked size, not part of the stream.
+    packed = image[start:start + struct.unpack_from("<I", image, 0x24C)[0] - 4]
+    if packed[:4] != b"\x28\xb5\x2f\xfd":
+        return vmlinuz
+
+    def unpack(out):
+        run = subprocess.run(["zstd", "-dcq"], input=packed, stdout=subprocess.PIPE, check=False)
+        if run.returncode or run.stdout[:4] != b"\x7fELF":
+            raise Trouble(f"{vmlinuz} does not unpack")
+        out.write(run.stdout)
+
+    key = hashlib.sha256(identity(vmlinuz).encode()).hexdigest()[:16]
+    return kept(f"vmlinux-{key}", unpack)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent():
+    """The emulator goes when the runner is killed in a way that leaves it no say."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+class Machine:
+    """One running emulator."""
+
+    magic = b""                     # what comes before the first frame on the data channel
+
+    def __init__(self, scratch):
+        self.messages = os.path.join(scratch, "emulator")
+        self.process = None
+        self.data = None            # descriptors: frames, verdict lines, kernel console
+        self.verdict = None
+        self.console = None
+
+    def start(self, argv, setup=die_with_parent, **io):
+        with open(self.messages, "wb") as log:
+            try:
+                self.process = subprocess.Popen(argv, stderr=log, preexec_fn=setup, **io)
+            except OSError as e:
+                raise Trouble(f"{argv[0]}: {e.strerror}") from None
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def said(self):
+        """What the emulator itself had to say, without what it always says."""
+        try:
+            with open(self.messages, encoding="utf-8", errors="replace") as f:
+                lines = [x.rstrip() for x in f]
+        except OSError:
+            return []
+        return [x for x in lines if x and "TCG doesn't support requested feature" not in x]
+
+
+class Qemu(Machine):
+    def __init__(self, scratch, opts, kernel, initrd):
+        super().__init__(scratch)
+        if opts.hardware:
+            accel, cpu = ["-accel", "kvm"], ["host,migratable=off"]
+        elif opts.icount:
+            accel, cpu = ["-accel", "tcg", "-icount", "shift=0,sleep=off"], ["EPYC"]
+        else:
+            accel, cpu = ["-accel", "tcg,thread=multi"], ["EPYC"]
+        if opts.kernel == "rt" and not opts.hardware:
+            # KVM on PREEMPT_RT insists on a constant TSC. The emulated processor can't
+            # say that its own is one, but Linux takes VMware's word for it, and this
+            # machine has VMware's port: it takes a serial number to be asked there.
+            cpu = ["EPYC,-hypervisor", "-smbios", "type=1,serial=VMware-lab"]
+        words = [*COMMON, "panic=-1", "lab.channel=virtio"]
+        if not opts.hardware:
+            # Both compare two clocks over some milliseconds, and an emulator that is
+            # not scheduled for that long fails them.
+            words += ["no_timer_check", "tsc=nowatchdog"]
+        words += opts.append
+        argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", *accel, "-M", "q35",
+                "-cpu", *cpu, "-smp", str(opts.smp), "-m", f"{opts.mem}M",
+                "-display", "none", "-no-reboot",
+                "-kernel", unpacked(kernel), "-initrd", initrd, "-append", " ".join(words),
+                "-serial", "chardev:console", "-device", "virtio-serial-pci"]
+        theirs = []
+        for name in ("console", "data", "verdict"):
+            mine, other = socket.socketpair()
+            theirs.append(other)
+            argv += ["-chardev", f"socket,id={name},fd={other.fileno()}"]
+            if name != "console":
+                argv += ["-device", f"virtserialport,chardev={name},name=lab.{name}"]
+            setattr(self, name, mine.detach())
+        io = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        if opts.shell:
+            argv += ["-chardev", "stdio,id=tty,signal=off", "-device", "virtconsole,chardev=tty"]
+            io = {}
+        self.start(argv, pass_fds=[s.fileno() for s in theirs], **io)
+        for s in theirs:
+            s.close()
+
+
+class Bochs(Machine):
+    # Bochs and its debugger have a few lines to print before the guest runs.
+    magic = b"\0lab data\0"
+
+    WORDS = (
+        # A guest that restarts would boot again; the runner sees the panic.
+        "panic=0", "lab.channel=bochs",
+        # The TSC counts instructions, and so do all the other clocks.
+        "tsc=reliable", "tsc_early_khz=100000", "kvm_intel.preemption_timer=0",
+        # Self tests and certificates that nobody needs here: four seconds.
+        "initcall_blacklist=jent_mod_init,load_system_certificate_list",
+    )
+
+    CONFIG = """\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+plugin_ctrl: voodoo=false, e1000=false, es1370=false, ne2k=false, sb16=false, speaker=false
+cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0
+memory: guest={mem}, host={mem}
+pci: enabled=1, chipset=i440fx
+ata0-master: type=cdrom, path={iso}, status=inserted
+boot: cdrom
+clock: sync=none, time0=utc
+com1: enabled=1, mode=file, dev={console}
+com2: enabled=1, mode=file, dev={verdict}
+port_e9_hack: enabled=1
+log: {log}
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+"""
+
+    ISOLINUX = """\
+SERIAL 0 115200
+PROMPT 0
+TIMEOUT 1
+DEFAULT lab
+LABEL lab
+KERNEL /vmlinuz
+INITRD /initrd
+APPEND {words}
+"""
+
+    def __init__(self, scratch, opts, kernel, initrd):
+        super().__init__(scratch)
+        iso = os.path.join(scratch, "iso")
+        self._image(scratch, iso, opts, kernel, initrd)
+        names = {}
+        for name in ("console", "verdict"):
+            names[name] = os.path.join(scratch, name)
+            os.mkfifo(names[name])
+            setattr(self, name, os.open(names[name], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        rc = os.path.join(scratch, "bochsrc")
+        with open(rc, "w", encoding="utf-8") as f:
+            f.write(self.CONFIG.format(mem=opts.mem, iso=iso, **names,
+                                       log=os.path.join(scratch, "bochs.log")))
+        # Debian's Bochs stops in its debugger first.
+        debug = os.path.join(scratch, "debugger")
+        with open(debug, "w", encoding="utf-8") as f:
+            f.write("c\n")
+        self.start(["bochs-bin", "-q", "-f", rc, "-rc", debug], setup=self._setup,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=scratch)
+        self.data = self.process.stdout.fileno()
+
+    @staticmethod
+    def _setup():
+        # Its display is a VNC server on every address of the machine. In a network
+        # of its own nobody can reach it; without one it looks for a free port.
+        if os.geteuid() != 0:
+            _libc.unshare(CLONE_NEWUSER)
+        _libc.unshare(CLONE_NEWNET)
+        die_with_parent()
+
+    def _image(self, scratch, iso, opts, kernel, initrd):
+        words = " ".join([*COMMON, *self.WORDS, *opts.append])
+        if "\n" in words or len(words) > 2000:
+            raise Trouble("--append is too long, or has a line break")
+        config = os.path.join(scratch, "isolinux.cfg")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(self.ISOLINUX.format(words=words))
+        files = {"isolinux/isolinux.bin": "/usr/lib/ISOLINUX/isolinux.bin",
+                 "isolinux/ldlinux.c32": "/usr/lib/syslinux/modules/bios/ldlinux.c32",
+                 "isolinux/isolinux.cfg": config, "vmlinuz": kernel, "initrd": initrd}
+        run = subprocess.run(
+            ["xorriso", "-as", "mkisofs", "-quiet", "-o", iso, "-b", "isolinux/isolinux.bin",
+             "-c", "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4",
+             "-boot-info-table", "-graft-points",
+             *(f"{to}={here}" for to, here in files.items())],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, errors="replace", check=False)
+        if run.returncode:
+            raise Trouble("no boot image: " + (run.stderr.strip().splitlines() or ["xorriso"])[-1])
+
+    def said(self):
+        lines = super().said()
+        try:
+            with open(os.path.join(os.path.dirname(self.messages), "bochs.log"),
+                      encoding="utf-8", errors="replace") as f:
+                lines += [x.rstrip() for x in f.readlines()[-50:]]
+        except OSError:
+            pass
+        return lines

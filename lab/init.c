@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lab's init: makes the guest fit to live in, loads the modules, runs one
+ * program and reports.
+ *
+ * Two channels lead out.
+ *
+ *   data     frames of a tag, a zero and a 16-bit length (little endian), then
+ *            the payload: 'o' the program's stdout, 'e' its stderr, 'k' records
+ *            of /dev/kmsg as the kernel gives them.
+ *   verdict  lines: "boot", "trouble TEXT", "start", "exit N" or "signal N",
+ *            "inuse MODULE", "end BYTES" with the number of bytes that went down
+ *            the data channel, so that the other side knows when it has all.
+ *
+ * Under QEMU both are virtio-serial ports. Under Bochs data goes to port 0xe9,
+ * because its serial ports keep to their baud rate, and the verdict to ttyS1.
+ * The emulator has things of its own to say where port 0xe9 goes, so a mark
+ * stands before the first frame there.
+ *
+ * The program writes into pipes and only this process writes into the channels:
+ * a program can't forge a verdict by printing one, it can open its stdout again,
+ * and a write of any size is taken whole.
+ *
+ * What to run stands in /lab, put there by the runner: argv, env and cwd (NUL
+ * terminated strings), modules (paths in order of loading), and shell when the
+ * program is to be the user's terminal session on hvc0.
+ */
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEBUG_PORT	0xe9
+#define DEBUG_MARK	"\0lab data"	/* and the terminator */
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define __noreturn	__attribute__((noreturn))
+#define __printf(f, a)	__attribute__((format(printf, f, a)))
+
+#define BLANKS		"\n\t "
+#define FRAME_MAX	32768
+#define KMSG_MAX	8192
+#define LISTED_MAX	256
+
+static int data_fd = -1;	/* -1: the debug port */
+static int verdict_fd = -1;
+static int kmsg_fd = -1;
+static unsigned long long data_bytes;
+static char *cmdline;
+
+static char *listed[LISTED_MAX];	/* what the lab loaded, by kernel name */
+static int nlisted;
+
+static void ms_sleep(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void write_all(int fd, const void *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		buf = (const char *)buf + n;
+		len -= n;
+	}
+}
+
+static void send_frame(char tag, const void *buf, size_t len)
+{
+	static uint8_t frame[4 + FRAME_MAX];
+
+	frame[0] = tag;
+	frame[1] = 0;
+	frame[2] = len & 0xff;
+	frame[3] = len >> 8;
+	memcpy(frame + 4, buf, len);
+	len += 4;
+	if (data_fd >= 0)
+		write_all(data_fd, frame, len);
+	else
+		outsb(DEBUG_PORT, frame, len);
+	data_bytes += len;
+}
+
+static void __printf(1, 2) verdict(const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	if (n > (int)sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n++] = '\n';
+	write_all(verdict_fd, line, n);
+}
+
+/* All records there are now, many to a frame. */
+static void drain_kmsg(void)
+{
+	static char buf[FRAME_MAX];
+	size_t used = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (sizeof(buf) - used < KMSG_MAX) {
+			send_frame('k', buf, used);
+			used = 0;
+		}
+		n = read(kmsg_fd, buf + used, KMSG_MAX);
+		if (n > 0)
+			used += n;
+		else if (n < 0 && errno == EPIPE)	/* overwritten before it was read */
+			used += sprintf(buf + used, "0,0,0,-;lab: kernel log records lost\n");
+		else if (n == 0 || errno != EINTR)
+			break;
+	}
+	if (used)
+		send_frame('k', buf, used);
+}
+
+static bool drain_pipe(int fd, char tag)
+{
+	static char buf[FRAME_MAX];
+	ssize_t n = read(fd, buf, sizeof(buf));
+
+	if (n > 0)
+		send_frame(tag, buf, n);
+	return n > 0;
+}
+
+static void __noreturn leave(void)
+{
+	drain_kmsg();
+	verdict("end %llu", data_bytes);
+	if (verdict_fd >= 0)
+		tcdrain(verdict_fd);
+	/* The runner ends the emulator once it has everything; this is for when it can't. */
+	ms_sleep(5000);
+	sync();
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+static void __noreturn __printf(1, 2) trouble(const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	verdict("trouble %s", text);
+	leave();
+}
+
+static char *slurp(const char *path, size_t *len)
+{
+	size_t used = 0, room = 4096;
+	char *buf = malloc(room);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0) {
+		free(buf);
+		return NULL;
+	}
+	while ((n = read(fd, buf + used, room - used - 1)) > 0) {
+		used += n;
+		if (room - used < 2048)
+			buf = realloc(buf, room *= 2);
+	}
+	close(fd);
+	buf[used] = 0;
+	if (len)
+		*len = used;
+	return buf;
+}
+
+static void spit(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		write_all(fd, text, strlen(text));
+		close(fd);
+	}
+}
+
+static void mount_all(void)
+{
+	static const struct {
+		const char *type, *dir, *opts;
+	} fs[] = {
+		{ "devtmpfs", "/dev", "mode=0755" },
+		{ "proc", "/proc", NULL },
+		{ "sysfs", "/sys", NULL },
+		{ "tmpfs", "/dev/shm", "mode=1777" },
+		{ "devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666" },
+		{ "debugfs", "/sys/kernel/debug", NULL },
+		{ "tracefs", "/sys/kernel/tracing", NULL },
+		{ "cgroup2", "/sys/fs/cgroup", NULL },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fs); i++) {
+		mkdir(fs[i].dir, 0755);
+		mount(fs[i].type, fs[i].dir, fs[i].type, 0, fs[i].opts);
+	}
+	symlink("/proc/self/fd", "/dev/fd");
+	symlink("/proc/self/fd/0", "/dev/stdin");
+	symlink("/proc/self/fd/1", "/dev/stdout");
+	symlink("/proc/self/fd/2", "/dev/stderr");
+}
+
+static void loopback_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (!ioctl(fd, SIOCGIFFLAGS, &ifr)) {
+		ifr.ifr_flags |= IFF_UP | IFF_RUNNING;
+		ioctl(fd, SIOCSIFFLAGS, &ifr);
+	}
+	close(fd);
+}
+
+static void set_limits(void)
+{
+	const struct rlimit files = { 65536, 65536 };
+	const struct rlimit none = { 0, 0 };
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_NOFILE, &files);
+	setrlimit(RLIMIT_CORE, &none);
+	setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+static int open_port(const char *name)
+{
+	char path[512], *found;
+	struct dirent *d;
+	int fd = -1;
+	DIR *dir = opendir("/sys/class/virtio-ports");
+
+	while (fd < 0 && dir && (d = readdir(dir))) {
+		if (d->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", d->d_name);
+		found = slurp(path, NULL);
+		if (found) {
+			found[strcspn(found, "\n")] = 0;
+			if (!strcmp(found, name)) {
+				snprintf(path, sizeof(path), "/dev/%s", d->d_name);
+				fd = open(path, O_WRONLY | O_CLOEXEC);
+			}
+			free(found);
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return fd;
+}
+
+static void open_channels(void)
+{
+	int tries;
+
+	if (strstr(cmdline, "lab.channel=bochs")) {
+		struct termios t;
+
+		ioperm(DEBUG_PORT, 1, 1);
+		outsb(DEBUG_PORT, DEBUG_MARK, sizeof(DEBUG_MARK));
+		verdict_fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
+		tcgetattr(verdict_fd, &t);
+		cfmakeraw(&t);
+		t.c_cflag |= CLOCAL;
+		cfsetspeed(&t, B115200);
+		tcsetattr(verdict_fd, TCSANOW, &t);
+		return;
+	}
+	/* The ports come up by messages from the host, some time after the device. */
+	for (tries = 0; tries < 10000; tries++) {
+		if (data_fd < 0)
+			data_fd = open_port("lab.data");
+		if (verdict_fd < 0)
+			verdict_fd = open_port("lab.verdict");
+		if (data_fd >= 0 && verdict_fd >= 0)
+			return;
+		ms_sleep(1);
+	}
+	spit("/dev/kmsg", "<2>lab: no channel to the runner\n");
+	reboot(RB_POWER_OFF);
+}
+
+/* "kvm-amd" and "kvm_amd" are one name. */
+static bool same_name(const char *a, const char *b, size_t len)
+{
+	for (; len; a++, b++, len--)
+		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
+			return false;
+	return true;
+}
+
+/* What the command line has for this module: every NAME.param=value. */
+static char *module_params(const char *name)
+{
+	char *out = calloc(1, strlen(cmdline) + 2), *o = out;
+	size_t len = strlen(name);
+	const char *p = cmdline;
+
+	while (*p) {
+		const char *word = p + strspn(p, BLANKS);
+		bool quoted = false;
+
+		for (p = word; *p && (quoted || !strchr(BLANKS, *p)); p++)
+			if (*p == '"')
+				quoted = !quoted;
+		if (p > word + len && word[len] == '.' && same_name(word, name, len)) {
+			o = mempcpy(o, word + len + 1, p - word - len - 1);
+			*o++ = ' ';
+		}
+	}
+	return out;
+}
+
+static void load_module(const char *path)
+{
+	const char *base = strrchr(path, '/') + 1;
+	char *name = strndup(base, strcspn(base, "."));
+	char *params, *c;
+	int fd;
+
+	for (c = name; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	params = module_params(name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || (syscall(SYS_finit_module, fd, params, 0) && errno != EEXIST))
+		trouble("module %s: %s", name, strerror(errno));
+	close(fd);
+	free(params);
+	if (nlisted < LISTED_MAX)
+		listed[nlisted++] = name;
+}
+
+static void load_modules(void)
+{
+	char *list = slurp("/lab/modules", NULL), *path, *save;
+
+	if (!list)
+		trouble("the list of modules is missing");
+	for (path = strtok_r(list, "\n", &save); path; path = strtok_r(NULL, "\n", &save))
+		load_module(path);
+	free(list);
+}
+
+static bool is_kvm(const char *name)
+{
+	return !strncmp(name, "kvm", 3) || !strcmp(name, "irqbypass");
+}
+
+static bool lab_loaded(const char *name)
+{
+	int i;
+
+	for (i = 0; i < nlisted; i++)
+		if (!strcmp(listed[i], name))
+			return true;
+	return false;
+}
+
+/*
+ * Take KVM out again, and whatever the program loaded, newest first as
+ * /proc/modules has it: module exit is part of what a run covers, and with no
+ * process left a KVM that can't go means a VM that was never freed. Its last
+ * reference may hang on deferred work, hence the second chances.
+ */
+static void unload_modules(void)
+{
+	int tries;
+
+	for (tries = 0; tries < 40; tries++) {
+		char *list = slurp("/proc/modules", NULL), *line, *save;
+		bool kept = false;
+
+		for (line = strtok_r(list, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save)) {
+			line[strcspn(line, " ")] = 0;
+			if (!is_kvm(line) && lab_loaded(line))
+				continue;
+			if (syscall(SYS_delete_module, line, O_NONBLOCK) && is_kvm(line)) {
+				kept = true;
+				if (tries == 39)
+					verdict("inuse %s", line);
+			}
+		}
+		free(list);
+		if (!kept)
+			return;
+		ms_sleep(50);
+	}
+}
+
+static char **strings(const char *path)
+{
+	size_t len = 0, n = 0;
+	char *text = slurp(path, &len), *p;
+	char **vec;
+
+	if (!text)
+		trouble("%s is missing", path);
+	for (p = text; p < text + len; p += strlen(p) + 1)
+		n++;
+	vec = calloc(n + 1, sizeof(*vec));
+	for (n = 0, p = text; p < text + len; p += strlen(p) + 1)
+		vec[n++] = p;
+	return vec;
+}
+
+static void mark(const char *what, char **argv)
+{
+	char line[512], *c;
+	int n = snprintf(line, sizeof(line), "<5>lab: %s", what);
+
+	for (; argv && *argv && n < 400; argv++)
+		n += snprintf(line + n, sizeof(line) - n, " %.100s", *argv);
+	/* One line, so that the scanner knows all of it for a quote. */
+	for (c = line; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	/* A record without its line end waits for more and isn't readable. */
+	c[0] = '\n';
+	c[1] = 0;
+	spit("/dev/kmsg", line);
+}
+
+static void __noreturn child(char **argv, char **env, int out, int err, int report,
+			     bool shell)
+{
+	sigset_t none;
+	char **cwd = strings("/lab/cwd");
+	int in, e, tries;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (shell) {
+		for (tries = 0; tries < 5000; tries++) {
+			in = open("/dev/hvc0", O_RDWR);
+			if (in >= 0)
+				break;
+			ms_sleep(1);
+		}
+		ioctl(in, TIOCSCTTY, 0);
+		out = in;
+		err = in;
+	} else {
+		in = open("/dev/null", O_RDONLY);
+	}
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(err, 2);
+	if (in > 2)
+		close(in);
+	if (cwd[0] && chdir(cwd[0]))
+		chdir("/");
+	execve(argv[0], argv, env);
+	e = errno;
+	write_all(report, &e, sizeof(e));
+	_exit(127);
+}
+
+static void run(void)
+{
+	char **argv = strings("/lab/argv"), **env = strings("/lab/env");
+	bool shell = !access("/lab/shell", F_OK);
+	int out[2], err[2], report[2], e, status = 0, sfd;
+	bool ended = false;
+	sigset_t chld;
+	pid_t pid, who;
+
+	if (!argv[0])
+		trouble("no program was named");
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, NULL);
+	sfd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sfd < 0 || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(report, O_CLOEXEC))
+		trouble("pipes: %s", strerror(errno));
+
+	mark("run", argv);
+	verdict("start");
+	pid = fork();
+	if (pid < 0)
+		trouble("fork: %s", strerror(errno));
+	if (!pid)
+		child(argv, env, out[1], err[1], report[1], shell);
+	close(out[1]);
+	close(err[1]);
+	close(report[1]);
+	if (read(report[0], &e, sizeof(e)) == sizeof(e))
+		trouble("cannot execute %s: %s", argv[0], strerror(e));
+
+	while (!ended) {
+		struct pollfd p[4] = {
+			{ .fd = out[0], .events = POLLIN },
+			{ .fd = err[0], .events = POLLIN },
+			{ .fd = kmsg_fd, .events = POLLIN },
+			{ .fd = sfd, .events = POLLIN },
+		};
+		struct signalfd_siginfo si;
+
+		if (poll(p, 4, -1) < 0)
+			continue;
+		if (p[0].revents && !drain_pipe(out[0], 'o'))
+			out[0] = -1;
+		if (p[1].revents && !drain_pipe(err[0], 'e'))
+			err[0] = -1;
+		if (p[2].revents)
+			drain_kmsg();
+		if (p[3].revents) {
+			read(sfd, &si, sizeof(si));
+			while ((who = waitpid(-1, &e, WNOHANG)) > 0) {
+				if (who == pid) {
+					status = e;
+					ended = true;
+				}
+			}
+		}
+	}
+	if (WIFSIGNALED(status))
+		verdict("signal %d", WTERMSIG(status));
+	else
+		verdict("exit %d", WEXITSTATUS(status));
+
+	/* What it left running goes; only then is all output in the pipes and KVM idle. */
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	while (out[0] >= 0 && drain_pipe(out[0], 'o'))
+		;
+	while (err[0] >= 0 && drain_pipe(err[0], 'e'))
+		;
+	unload_modules();
+	mark("end", NULL);
+}
+
+int main(void)
+{
+	mount_all();
+	cmdline = slurp("/proc/cmdline", NULL);
+	if (!cmdline)
+		cmdline = strdup("");
+	kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	open_channels();
+	verdict("boot");
+	drain_kmsg();
+	loopback_up();
+	sethostname("lab", 3);
+	set_limits();
+	load_modules();
+	drain_kmsg();
+	run();
+	leave();
+}

@@ -1,0 +1,502 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab's runner: the command line, one run from start to verdict."""
+
+import argparse
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+
+import emulator
+import initramfs
+from common import BUILD, TOP, Trouble
+
+SPLAT, TIMEOUT, TROUBLE, PANIC = 123, 124, 125, 126
+TAIL = 25
+BOOT_LIMIT = {"amd": 120, "intel": 400}
+RUN_LIMIT = {"amd": 300, "intel": 900}
+PANICKED = "Kernel panic - not syncing"
+PANIC_END = b"---[ end Kernel panic"
+
+USAGE = """scripts/vm [options] -- PROGRAM [ARGS...]
+       scripts/vm [options] --shell"""
+
+ABOUT = """
+Boot a host kernel with KVM modules of choice in a virtual machine and run
+PROGRAM of this machine in it, as root. Its stdout and stderr come through as
+they are written, its exit status (128 + N for signal N) is this one's.
+"""
+
+NOTES = """
+exit status:
+  PROGRAM's own, or
+  123  the kernel log has a splat, or KVM could not be unloaded afterwards
+  124  time is up: PROGRAM, or the guest, hung
+  125  the lab itself failed: bad options, a missing file, the guest never booted
+  126  the guest's kernel panicked, or the guest went down before PROGRAM ended
+A line on stderr that begins with "vm:" says which; the kernel's last words follow.
+
+in the guest:
+  PROGRAM stands at its own path, with its libraries (for a script, with its
+  interpreter); the working directory has the same name as here. stdin is empty.
+  busybox is in PATH. The root file system is in memory. /proc, /sys, debugfs,
+  tracefs, cgroup2, /dev/shm and /dev/pts are mounted, the loopback is up.
+  Processes that PROGRAM leaves behind are killed when it ends, then KVM and
+  the modules that PROGRAM loaded are unloaded.
+"""
+
+
+def note(text):
+    print(f"vm: {text}", file=sys.stderr, flush=True)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise Trouble(f"{message} (scripts/vm --help)")
+
+
+def options(argv):
+    cut = argv.index("--") if "--" in argv else len(argv)
+    p = Parser(prog="scripts/vm", usage=USAGE, description=ABOUT, epilog=NOTES, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--kvm", choices=("ours", "stock"), default="ours",
+                   help="KVM modules: build/modules, or those of the kernel image (default: ours)")
+    p.add_argument("--kernel", choices=("cloud", "rt"), default="cloud",
+                   help="Debian's cloud kernel or its PREEMPT_RT one (default: cloud)")
+    p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
+                   help="SVM in QEMU or VMX in Bochs; the real one where it can be nested")
+    p.add_argument("--icount", action="store_true",
+                   help="one instruction is one nanosecond of guest time; one processor (amd)")
+    p.add_argument("--smp", type=int, metavar="N", help="processors (default: 2; intel: 1)")
+    p.add_argument("--mem", metavar="M",
+                   help="memory in MiB, or with a G in GiB (default: 2048; intel: 1024)")
+    p.add_argument("--file", action="append", default=[], metavar="HOST[:GUEST]",
+                   help="take a file or directory along (default: to the same path)")
+    p.add_argument("--module", action="append", default=[], metavar="NAME",
+                   help="load this module (or .ko file) and what it depends on, after KVM")
+    p.add_argument("--append", action="append", default=[], metavar="ARGS",
+                   help="more kernel command line; module.param=value reaches the modules too")
+    p.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
+                   help="a variable for PROGRAM (default: this environment's value)")
+    p.add_argument("--timeout", type=float, metavar="S",
+                   help="seconds for the whole run (default: 300; intel: 900; a shell: none)")
+    p.add_argument("--log", metavar="FILE", help="write the guest's kernel log there")
+    p.add_argument("--shell", action="store_true", help="an interactive shell there (not in Bochs)")
+    p.add_argument("--verbose", action="store_true", help="say how long each step took")
+    o = p.parse_args(argv[:cut])
+    o.program = argv[cut + 1:]
+    return o
+
+
+def complete(o):
+    """Check the options against each other and fill in what depends."""
+    if bool(o.program) == o.shell:
+        raise Trouble("name a PROGRAM after --, or ask for --shell (scripts/vm --help)")
+    o.append = [" ".join(o.append)] if o.append else []
+    o.hardware = not o.icount and emulator.hardware(o.cpu)
+    o.bochs = o.cpu == "intel" and not o.hardware
+    if o.icount and o.cpu != "amd":
+        raise Trouble("--icount is QEMU's: it goes with --cpu amd")
+    if o.shell and o.bochs:
+        raise Trouble("--shell does not work in Bochs: use --cpu amd")
+    if o.shell and not os.isatty(0):
+        raise Trouble("--shell needs a terminal")
+    single = o.icount or o.bochs
+    if o.smp is None:
+        o.smp = 1 if single else 2
+    if o.smp < 1 or (single and o.smp != 1):
+        raise Trouble(f"--smp {o.smp}: " + ("one processor only here" if o.smp > 1 else "too few"))
+    m = re.fullmatch(r"(\d+)([MG]?)", o.mem or ("1024" if o.bochs else "2048"))
+    if not m:
+        raise Trouble(f"--mem {o.mem}: not a size")
+    o.mem = int(m[1]) * (1024 if m[2] == "G" else 1)
+    if o.mem < 256:
+        raise Trouble(f"--mem {o.mem}: too little")
+    lane = "intel" if o.bochs else "amd"
+    if o.timeout is None:
+        o.timeout = 7 * 86400 if o.shell else RUN_LIMIT[lane]
+    if o.timeout <= 0:
+        raise Trouble(f"--timeout {o.timeout:g}: not a time to wait")
+    o.boot = min(o.timeout, BOOT_LIMIT[lane])
+
+
+def kernel_image(kind):
+    image = os.path.join(BUILD, "kernel", kind)
+    try:
+        with open(os.path.join(image, "release"), encoding="utf-8") as f:
+            release = f.read().strip()
+    except OSError:
+        raise Trouble(f"no kernel in build/kernel/{kind}: run make modules") from None
+    path = os.path.join(image, "boot", f"vmlinuz-{release}")
+    if not os.path.exists(path):
+        raise Trouble(f"build/kernel/{kind}/boot/vmlinuz-{release} is missing: run make modules")
+    return image, release, path
+
+
+def our_modules(kind):
+    where = os.path.join(BUILD, "modules", kind)
+    names = ("kvm.ko", "kvm-amd.ko", "kvm-intel.ko")
+    for name in names:
+        if not os.path.exists(os.path.join(where, name)):
+            raise Trouble(f"build/modules/{kind}/{name} is missing: run make modules")
+    return [os.path.join(where, f) for f in sorted(os.listdir(where)) if f.endswith(".ko")]
+
+
+def find_program(name):
+    if "/" in name:
+        path = os.path.abspath(name)
+        if not os.path.exists(path):
+            raise Trouble(f"{name}: No such file or directory")
+    else:
+        path = shutil.which(name)
+        if not path:
+            raise Trouble(f"{name}: not found in PATH")
+        path = os.path.abspath(path)
+    if not os.path.isfile(path):
+        raise Trouble(f"{name}: not a file")
+    if not os.access(path, os.X_OK):
+        raise Trouble(f"{name}: not executable")
+    return path
+
+
+def environment(o):
+    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+           "HOME": "/root", "USER": "root", "LANG": "C.UTF-8",
+           "TERM": os.environ.get("TERM", "linux") if o.shell else "dumb"}
+    for word in o.env:
+        name, eq, value = word.partition("=")
+        if eq:
+            env[name] = value
+        elif name in os.environ:
+            env[name] = os.environ[name]
+    return env
+
+
+def build_initrd(o, path):
+    image, release, kernel = kernel_image(o.kernel)
+    modules = initramfs.Modules(image, release, our_modules(o.kernel) if o.kvm == "ours" else ())
+    names = modules.order([f"kvm-{o.cpu}", *o.module])
+    base = initramfs.base(modules, names)
+
+    tree = initramfs.user_tree()
+    payload = initramfs.Payload(tree)
+    cwd = os.getcwd()
+    if o.shell:
+        argv = ["/bin/sh", "-c", shell_setup(), "sh"]
+        tree.data("/lab/shell", "")
+    else:
+        program = find_program(o.program[0])
+        payload.program(program)
+        argv = [program, *o.program[1:]]
+    for word in o.file:
+        here, _, there = word.partition(":")
+        here = os.path.abspath(here)
+        if there.endswith("/"):
+            there += os.path.basename(here)
+        payload.path(here, there or here)
+    payload.close()
+    if tree.place(cwd).startswith(tuple(m + "/" for m in initramfs.MOUNTED)) or cwd == "/":
+        cwd = "/"
+    elif cwd not in tree:
+        tree.directory(cwd)
+    tree.data("/lab/argv", "".join(a + "\0" for a in argv).encode(errors="surrogateescape"))
+    tree.data("/lab/env", "".join(f"{k}={v}\0" for k, v in environment(o).items())
+              .encode(errors="surrogateescape"))
+    tree.data("/lab/cwd", (cwd + "\0").encode(errors="surrogateescape"))
+    initramfs.write(path, base, tree)
+    return kernel
+
+
+def shell_setup():
+    """The user's terminal size is not known to a virtual console."""
+    size = shutil.get_terminal_size()
+    return f"stty rows {size.lines} cols {size.columns}; exec sh -l"
+
+
+class Log:
+    """The kernel log as records of /dev/kmsg, and what only the console has."""
+
+    RECORD = re.compile(r"(\d+),\d+,(\d+),[^;]*;(.*)")
+
+    def __init__(self):
+        self.records = b""
+
+    def lines(self, console):
+        out = []
+        for line in self.records.decode(errors="replace").split("\n"):
+            m = self.RECORD.match(line)
+            if not m:
+                continue        # continuation lines hold device names and the like
+            usec = int(m[2])
+            text = re.sub(r"\\x([0-9a-f]{2})", lambda x: chr(int(x[1], 16)), m[3])
+            for part in text.split("\n"):
+                out.append(f"[{usec // 1000000:5d}.{usec % 1000000:06d}] {part}")
+        seen = set(out)
+        return out + [x for x in console.split("\n") if x.strip() and x not in seen]
+
+
+class Run:
+    """Follows one machine from its start to the verdict."""
+
+    def __init__(self, o, machine):
+        self.o, self.machine = o, machine
+        self.log = Log()
+        self.console = b""
+        self.frames = bytearray()
+        self.magic = machine.magic
+        self.got = 0
+        self.line = b""
+        self.stage = "start"        # boot, program, ended
+        self.status = None
+        self.trouble = None
+        self.total = None           # bytes on the data channel, told at the end
+        self.inuse = []
+        self.late = None            # set by the timer to the limit that was passed
+        self.began = o.began
+        self.timers = []
+
+    def timer(self, seconds, why):
+        def ring():
+            if self.late is None:
+                self.late = why
+            self.machine.process.kill()
+        left = max(0.1, self.began + seconds - time.monotonic())
+        t = threading.Timer(left, ring)
+        t.daemon = True
+        t.start()
+        self.timers.append(t)
+        return t
+
+    def step(self, what):
+        if self.o.verbose:
+            note(f"{time.monotonic() - self.began:6.2f} s  {what}")
+
+    def data(self, chunk):
+        self.frames += chunk
+        if self.magic:
+            found = self.frames.find(self.magic)
+            if found < 0:
+                del self.frames[:-len(self.magic)]
+                return
+            del self.frames[:found + len(self.magic)]
+            self.magic = b""
+            chunk = bytes(self.frames)
+        self.got += len(chunk)
+        while len(self.frames) >= 4:
+            size = self.frames[2] | self.frames[3] << 8
+            if len(self.frames) < 4 + size:
+                break
+            tag, body = self.frames[0], bytes(self.frames[4:4 + size])
+            del self.frames[:4 + size]
+            if tag == ord("k"):
+                self.log.records += body
+            else:
+                stream = sys.stdout.buffer if tag == ord("o") else sys.stderr.buffer
+                stream.write(body)
+                stream.flush()
+
+    def verdict(self, chunk):
+        self.line += chunk
+        while b"\n" in self.line:
+            line, self.line = self.line.split(b"\n", 1)
+            word, _, rest = line.decode(errors="replace").partition(" ")
+            if word == "boot":
+                self.stage = "boot"
+                self.step("kernel and init are up")
+            elif word == "start":
+                self.stage = "program"
+                self.step("modules loaded, program starts")
+                self.boot_timer.cancel()
+            elif word in ("exit", "signal"):
+                self.stage = "ended"
+                self.status = int(rest) + (128 if word == "signal" else 0)
+                self.step(f"program ended: {word} {rest}")
+            elif word == "trouble":
+                self.trouble = rest
+            elif word == "inuse":
+                self.inuse.append(rest)
+            elif word == "end":
+                self.total = int(rest)
+
+    def kernel_console(self, chunk):
+        self.console += chunk
+
+    def done(self):
+        """Is there nothing more to come?"""
+        if self.total is not None and self.got >= self.total:
+            return True
+        return PANIC_END in self.console
+
+    def follow(self):
+        self.timer(self.o.timeout, f"time is up after {self.o.timeout:g} s")
+        self.boot_timer = self.timer(self.o.boot, f"no program running after {self.o.boot:g} s")
+        channels = {self.machine.data: self.data, self.machine.verdict: self.verdict,
+                    self.machine.console: self.kernel_console}
+        sel = selectors.DefaultSelector()
+        for fd, take in channels.items():
+            os.set_blocking(fd, False)
+            sel.register(fd, selectors.EVENT_READ, take)
+        alive = True
+        while alive and not self.done():
+            for key, _ in sel.select():
+                chunk = self.read(key.fd)
+                if chunk:
+                    key.data(chunk)
+                else:
+                    sel.unregister(key.fd)
+                    # Both ends of all channels are in one process there.
+                    alive = alive and key.fd != self.machine.data
+        sel.close()
+        for t in self.timers:
+            t.cancel()
+        self.machine.kill()
+        for fd, take in channels.items():
+            while chunk := self.read(fd):
+                take(chunk)
+        self.step("machine is down")
+
+    @staticmethod
+    def read(fd):
+        try:
+            return os.read(fd, 1 << 18)
+        except (BlockingIOError, ConnectionResetError):
+            return b""
+
+
+def show(lines, heading):
+    print(f"vm: {heading}", file=sys.stderr)
+    for line in lines:
+        print(f"  | {line}", file=sys.stderr)
+    sys.stderr.flush()
+
+
+def scan(path):
+    """The scanner's verdict: None when the log is clean, else its report."""
+    run = subprocess.run([sys.executable, os.path.join(TOP, "lab/splat"), path],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    if run.returncode == 0:
+        return None
+    if run.returncode == 1:
+        return run.stdout.splitlines()
+    raise Trouble("the kernel log could not be scanned: " +
+                  (run.stderr.strip().splitlines() or ["no reason given"])[-1])
+
+
+def judge(o, run, scratch):
+    console = run.console.decode(errors="replace").replace("\r", "")
+    lines = run.log.lines(console)
+    path = os.path.join(scratch, "log")
+    with open(path, "w", encoding="utf-8") as f:
+        f.writelines(line + "\n" for line in lines)
+    if o.log:
+        try:
+            shutil.copyfile(path, o.log)
+        except OSError as e:
+            raise Trouble(f"--log {o.log}: {e.strerror}") from None
+    tail = lines[-TAIL:]
+    said = run.machine.said()
+
+    if run.trouble:
+        show(tail, run.trouble)
+        return TROUBLE
+    if not lines and run.stage == "start":
+        show(said[-TAIL:], f"{run.late or 'the emulator ended'}: the guest never booted")
+        return TROUBLE
+    report = scan(path)
+    ended = "" if run.status is None else f", PROGRAM had ended with {run.status}"
+    if PANICKED in console:
+        start = max(i for i, x in enumerate(lines) if PANICKED in x)
+        show(report or lines[max(0, start - TAIL):], f"the guest's kernel panicked{ended}")
+        return PANIC
+    if run.total is None:
+        if report:
+            show(report, "the kernel log has a splat")
+        if run.late:
+            what = {"start": "the guest never booted", "boot": "the guest's modules never loaded",
+                    "program": "PROGRAM or the guest hung",
+                    "ended": "the guest hung"}[run.stage]
+            show(tail, f"{run.late}: {what}{ended}")
+            return TIMEOUT if run.stage in ("program", "ended") else TROUBLE
+        what = "never booted" if run.stage == "start" else "went down before the end of the run"
+        show(tail + said[-TAIL:], f"the guest {what}{ended}")
+        return TROUBLE if run.stage == "start" else PANIC
+    if not run.done():
+        raise Trouble("output was lost on the way out of the guest")
+    if report:
+        show(report, f"the kernel log has a splat{ended}")
+        return SPLAT
+    if run.inuse:
+        note(f"{', '.join(run.inuse)} still in use with no process left: a VM was not freed{ended}")
+        return SPLAT
+    return run.status
+
+
+def go(o, scratch):
+    complete(o)
+    if o.bochs and subprocess.run([os.path.join(TOP, "scripts/deps"), "bochs"],
+                                  stdin=subprocess.DEVNULL, check=False).returncode:
+        raise Trouble("no Bochs")
+    initrd = os.path.join(scratch, "initrd")
+    kernel = build_initrd(o, initrd)
+    if o.verbose:
+        note(f"{time.monotonic() - o.began:6.2f} s  initramfs of "
+             f"{os.path.getsize(initrd) / 1e6:.1f} MB written")
+    machine = (emulator.Bochs if o.bochs else emulator.Qemu)(scratch, o, kernel, initrd)
+    run = Run(o, machine)
+    try:
+        run.follow()
+    finally:
+        machine.kill()
+    return judge(o, run, scratch)
+
+
+def stop(signum, _frame):
+    # Once is enough: clean up undisturbed.
+    for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, signal.SIG_IGN)
+    sys.exit(128 + signum)
+
+
+def main():
+    for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, stop)
+    began = time.monotonic()
+    scratch = None
+    saved = None
+    try:
+        o = options(sys.argv[1:])
+        o.began = began
+        if o.shell and os.isatty(0):
+            saved = termios.tcgetattr(0)
+        scratch = tempfile.mkdtemp(prefix="vm.")
+        return go(o, scratch)
+    except Trouble as e:
+        note(e)
+        return TROUBLE
+    except OSError as e:
+        if isinstance(e, BrokenPipeError):
+            return 128 + signal.SIGPIPE
+        note(f"{e.filename + ': ' if e.filename else ''}{e.strerror}")
+        return TROUBLE
+    finally:
+        if saved:
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    code = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
