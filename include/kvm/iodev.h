@@ -121,6 +121,8 @@ int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 struct kvm_io_device *kvm_io_bus_get_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 					 gpa_t addr);
 
+int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+			    gpa_t addr, int len, const void *val);
 int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,
 			      gpa_t addr, struct kvm_io_point *point);
 void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,

@@ -158,10 +158,25 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 	return node ? container_of(node, struct kvm_io_point, node) : NULL;
 }
 
-static int write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
-			gpa_t addr, int len, const void *val)
+/**
+ * kvm_io_bus_write_points - offer a guest's write to the points at its address
+ * @vcpu: the vCPU that writes
+ * @bus_idx: the bus
+ * @addr: the address
+ * @len: how many bytes
+ * @val: the bytes, without any alignment
+ *
+ * All of kvm_io_bus_write() that may be done in the exit path.
+ * Context: any that may take an RCU read section and the locks of a signal; with
+ * interrupts off not on PREEMPT_RT, where these sleep.
+ * Return: 0 when a device took it, else -EOPNOTSUPP and nothing has happened.
+ */
+int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+			    gpa_t addr, int len, const void *val)
 {
 	struct kvm_io_point *point = NULL;
+
+	see_what_was_announced();
 
 	if (!atomic_read(&points_of(vcpu->kvm, bus_idx)->ht.nelems))
 		return -EOPNOTSUPP;
@@ -285,9 +300,7 @@ static int write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 int kvm_io_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 		     int len, const void *val)
 {
-	see_what_was_announced();
-
-	if (!write_points(vcpu, bus_idx, addr, len, val))
+	if (!kvm_io_bus_write_points(vcpu, bus_idx, addr, len, val))
 		return 0;
 
 	return write_ranges(vcpu, bus_idx, addr, len, val);

@@ -114,38 +114,44 @@ static void irqfd_inject(struct work_struct *work)
 	kvm_set_irq(kvm, KVM_USERSPACE_IRQ_SOURCE_ID, irqfd->gsi, 0, false);
 }
 
-/* The one route of a GSI; NULL when it has none, or several. */
-static struct kvm_kernel_irq_routing_entry *sole_route(struct kvm *kvm, u32 gsi)
+/* The first of a GSI's routes, NULL when it has none. */
+static struct hlist_node *first_route(struct kvm *kvm, u32 gsi)
 {
 	struct kvm_irq_routing_table *table;
-	struct hlist_node *first;
 
 	table = srcu_dereference(kvm->irq_routing, &kvm->irq_srcu);
 	if (gsi >= table->nr_rt_entries)
 		return NULL;
 
-	first = table->map[array_index_nospec(gsi, table->nr_rt_entries)].first;
-	if (!first || first->next)
-		return NULL;
+	return table->map[array_index_nospec(gsi, table->nr_rt_entries)].first;
+}
 
-	return hlist_entry(first, struct kvm_kernel_irq_routing_entry, link);
+static bool inject_at_once(struct kvm *kvm, struct hlist_node *route)
+{
+	struct kvm_kernel_irq_routing_entry *e =
+		hlist_entry(route, struct kvm_kernel_irq_routing_entry, link);
+
+	return kvm_arch_set_irq_inatomic(e, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 1,
+					 false) != -EWOULDBLOCK;
 }
 
 /*
- * Inject at once if the architecture can, else from work.  Delivery stays within
- * the read section that the route was read in: KVM_SET_GSI_ROUTING waits for it,
- * and nothing goes by the old route afterwards.
+ * Inject at once if there is one route and the architecture can, else from work.
+ * With no route there is nobody to interrupt, neither now nor, should it get one
+ * in the meantime, from work.
+ *
+ * Delivery stays within the read section that the route was read in:
+ * KVM_SET_GSI_ROUTING waits for it, and nothing is delivered here by the old
+ * route afterwards.
  */
 static void irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
-	struct kvm_kernel_irq_routing_entry *route;
+	struct hlist_node *route;
 	int idx;
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
-	route = sole_route(kvm, irqfd->gsi);
-	if (!route ||
-	    kvm_arch_set_irq_inatomic(route, kvm, KVM_USERSPACE_IRQ_SOURCE_ID,
-				      1, false) == -EWOULDBLOCK)
+	route = first_route(kvm, irqfd->gsi);
+	if (route && (route->next || !inject_at_once(kvm, route)))
 		queue_work(inject_wq, &irqfd->inject);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 }

@@ -1,0 +1,18 @@
+// Before the look at next RIP, which an OUT doesn't depend on.
+@@
+identifier vcpu, svm, control;
+@@
+ svm_exit_handlers_fastpath(struct kvm_vcpu *vcpu)
+ {
+ struct vcpu_svm *svm = ...;
+ struct vmcb_control_area *control = ...;
++
++if (control->exit_code == SVM_EXIT_IOIO)
++	return svm_fastpath_io(svm);
+ ...
+ }
+
+@@
+@@
+ #include "svm.h"
++#include "exit_path.h"
