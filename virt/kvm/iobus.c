@@ -132,6 +132,20 @@ void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
 				     point_params));
 }
 
+static __always_inline struct kvm_io_point *next_point(struct rhltable *points,
+						       gpa_t addr,
+						       struct kvm_io_point *prev)
+{
+	struct rhlist_head *node;
+
+	if (prev)
+		node = rcu_dereference(prev->node.next);
+	else
+		node = rhltable_lookup(points, &addr, point_params);
+
+	return node ? container_of(node, struct kvm_io_point, node) : NULL;
+}
+
 /**
  * kvm_io_bus_next_point - walk the points at one address
  * @kvm: the VM
@@ -147,15 +161,7 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 					   enum kvm_bus bus_idx, gpa_t addr,
 					   struct kvm_io_point *prev)
 {
-	struct rhlist_head *node;
-
-	if (prev)
-		node = rcu_dereference(prev->node.next);
-	else
-		node = rhltable_lookup(points_of(kvm, bus_idx), &addr,
-				       point_params);
-
-	return node ? container_of(node, struct kvm_io_point, node) : NULL;
+	return next_point(points_of(kvm, bus_idx), addr, prev);
 }
 
 /**
@@ -174,17 +180,19 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			    gpa_t addr, int len, const void *val)
 {
-	struct kvm_io_point *point = NULL;
+	struct rhltable *points = points_of(vcpu->kvm, bus_idx);
+	struct kvm_io_point *point;
 
 	see_what_was_announced();
 
-	if (!atomic_read(&points_of(vcpu->kvm, bus_idx)->ht.nelems))
+	/* Not needed, but cheaper than a look-up where there are none. */
+	if (!atomic_read(&points->ht.nelems))
 		return -EOPNOTSUPP;
 
 	rcu_read_lock();
-	do {
-		point = kvm_io_bus_next_point(vcpu->kvm, bus_idx, addr, point);
-	} while (point && kvm_iodevice_write(vcpu, &point->dev, addr, len, val));
+	point = next_point(points, addr, NULL);
+	while (point && kvm_iodevice_write(vcpu, &point->dev, addr, len, val))
+		point = next_point(points, addr, point);
 	rcu_read_unlock();
 
 	return point ? 0 : -EOPNOTSUPP;
