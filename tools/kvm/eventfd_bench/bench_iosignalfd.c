@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * iosignalfd: rings, and what it costs to make a doorbell and take it away.
+ */
+#include "eventfd_bench.h"
+
+#include <unistd.h>
+
+#include "ring.h"
+
+#define PORT		0x510
+#define ADDR_STEP	4
+
+static const unsigned int sizes[] = { 1, 64, 256, 1024, 4096, 16384 };
+
+/* A VM with doorbells; all of them signal one eventfd. */
+struct doorbells {
+	struct tinyvm vm;
+	enum tinyvm_bus bus;
+	int fd;
+};
+
+static void doorbells_create(struct doorbells *d, enum tinyvm_bus bus)
+{
+	tinyvm_create(&d->vm, true);
+	d->bus = bus;
+	d->fd = new_eventfd();
+}
+
+static void doorbells_destroy(struct doorbells *d)
+{
+	tinyvm_destroy(&d->vm);
+	close(d->fd);
+}
+
+static void bench_no_doorbell(struct doorbells *d, const char *name,
+			      enum tinyvm_bus bus, uint64_t addr)
+{
+	measure_report(name, 1, exit_cost(&d->vm, bus, addr, NULL, NULL));
+}
+
+static void bench_doorbell(struct doorbells *d, const char *name,
+			   enum tinyvm_bus bus, uint64_t addr)
+{
+	must(tinyvm_iosignalfd(&d->vm, bus, addr, 0, d->fd, 0), name);
+	measure_report(name, 1, ring_cost(&d->vm, bus, addr, 1));
+}
+
+void bench_exit(void)
+{
+	struct doorbells d;
+
+	doorbells_create(&d, TINYVM_PIO);
+	bench_no_doorbell(&d, "exit-to-user-pio", TINYVM_PIO, PORT);
+	bench_no_doorbell(&d, "exit-to-user-mmio", TINYVM_MMIO,
+			  TINYVM_MMIO_BASE);
+	bench_doorbell(&d, "doorbell-pio", TINYVM_PIO, PORT);
+	bench_doorbell(&d, "doorbell-mmio", TINYVM_MMIO, TINYVM_MMIO_BASE);
+	doorbells_destroy(&d);
+}
+
+static void value(struct doorbells *d, unsigned int i, uint32_t flags)
+{
+	must(tinyvm_iosignalfd(&d->vm, d->bus, PORT, i, d->fd,
+			       KVM_IOSIGNALFD_FLAG_TRIGGER | flags), "value");
+}
+
+static void assign_value(void *arg, unsigned int i)
+{
+	value(arg, i, 0);
+}
+
+static void deassign_value(void *arg, unsigned int i)
+{
+	value(arg, i, KVM_IOSIGNALFD_FLAG_DEASSIGN);
+}
+
+static void address(struct doorbells *d, unsigned int i, uint32_t flags)
+{
+	must(tinyvm_iosignalfd(&d->vm, d->bus,
+			       TINYVM_MMIO_BASE + i * ADDR_STEP, 0, d->fd,
+			       flags), "address");
+}
+
+static void assign_addr(void *arg, unsigned int i)
+{
+	address(arg, i, 0);
+}
+
+static void deassign_addr(void *arg, unsigned int i)
+{
+	address(arg, i, KVM_IOSIGNALFD_FLAG_DEASSIGN);
+}
+
+/* Call @op till the last NR_OPS before @n are left to do. */
+static void fill(measure_op op, void *arg, unsigned int from, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = from; i + NR_OPS < n; i++)
+		op(arg, i);
+	/* Sizes are 1 or far enough apart: nothing is left over. */
+}
+
+void bench_values(void)
+{
+	struct doorbells d;
+	unsigned int i, n, have = 0;
+	uint64_t before;
+
+	doorbells_create(&d, TINYVM_PIO);
+	for (i = 0; i < ARRAY_SIZE(sizes) && sizes[i] <= max_n; i++) {
+		n = sizes[i];
+		fill(assign_value, &d, have, n);
+		bench_pair("assign-value", assign_value, "deassign-value",
+			   deassign_value, &d, n);
+		have = n;
+		measure_report("ring-value-last", n,
+			       ring_cost(&d.vm, TINYVM_PIO, PORT, n - 1));
+		measure_report("ring-value-first", n,
+			       ring_cost(&d.vm, TINYVM_PIO, PORT, 0));
+	}
+
+	/* Every one of them, the oldest first, as a whole. */
+	before = measure_now();
+	for (i = 0; i < have; i++)
+		deassign_value(&d, i);
+	measure_report("deassign-value-all", have,
+		       (measure_now() - before) / have);
+	doorbells_destroy(&d);
+}
+
+static void release(void *arg, unsigned int i)
+{
+	struct doorbells *d = arg;
+
+	(void)i;
+	tinyvm_destroy(&d->vm);
+}
+
+void bench_addresses(void)
+{
+	struct doorbells d;
+	unsigned int i, n, have = 0;
+
+	doorbells_create(&d, TINYVM_MMIO);
+	for (i = 0; i < ARRAY_SIZE(sizes) && sizes[i] <= max_n; i++) {
+		n = sizes[i];
+		fill(assign_addr, &d, have, n);
+		bench_pair("assign-addr", assign_addr, "deassign-addr",
+			   deassign_addr, &d, n);
+		have = n;
+		measure_report("ring-mmio-among", n,
+			       ring_cost(&d.vm, TINYVM_MMIO, TINYVM_MMIO_BASE +
+					  (n - 1) * ADDR_STEP, 1));
+	}
+
+	/* The VM closed with all of them in it. */
+	measure_report("vm-release-addr-work", have,
+		       measure_work(release, &d, 0, 1));
+	close(d.fd);
+}

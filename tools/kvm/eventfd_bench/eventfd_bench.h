@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The groups of measurements, one function each.
+ */
+#ifndef EVENTFD_BENCH_H
+#define EVENTFD_BENCH_H
+
+#include <stdint.h>
+
+#include "measure.h"
+#include "tinyvm.h"
+
+/* Operations that are looked at one by one wherever N is large enough. */
+#define NR_OPS		16U
+/* And those whose work is summed up: the more, the less do ticks matter. */
+#define NR_WORK_OPS	64U
+
+/* Sizes above this one are left out. */
+extern unsigned int max_n;
+
+/* A new eventfd that doesn't block. */
+int new_eventfd(void);
+
+/* End the program, unless @ret is 0; @ret is 0 or -errno. */
+void must(int ret, const char *what);
+
+/*
+ * Report @up and @down, two operations that undo one another, where @n is
+ * reached: the last NR_OPS of them are made and unmade.  @up(i) has been called
+ * for every i below @n - min(n, NR_OPS) before, and for every i below @n after.
+ * With "-work" behind the name, the work of the last NR_WORK_OPS; not reported
+ * where there are fewer.
+ */
+void bench_pair(const char *up_name, measure_op up, const char *down_name,
+		measure_op down, void *arg, unsigned int n);
+
+void bench_exit(void);
+void bench_values(void);
+void bench_addresses(void);
+void bench_irqfd(void);
+
+#endif /* EVENTFD_BENCH_H */

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest: routines in 64-bit mode that know of nothing but guest.h.  They
+ * are copied to GUEST_CODE and hence position independent.
+ */
+#include "guest.h"
+
+#define STR_(x)	#x
+#define STR(x)	STR_(x)
+
+asm("	.pushsection .rodata, \"a\"\n"
+"	.globl	guest_start, guest_end\n"
+"	.globl	guest_ring_pio, guest_ring_mmio\n"
+"	.globl	guest_irq_setup, guest_irq_wait\n"
+"	.globl	guest_isr_pin, guest_isr_msi\n"
+"guest_start:\n"
+
+"guest_ring_pio:\n"
+"	movl	%edi, %edx\n"
+"	movl	%esi, %eax\n"
+"1:	outl	%eax, %dx\n"
+"	decq	%rcx\n"
+"	jnz	1b\n"
+"	jmp	guest_done\n"
+
+"guest_ring_mmio:\n"
+"1:	movl	%esi, (%rdi)\n"
+"	decq	%rcx\n"
+"	jnz	1b\n"
+"	jmp	guest_done\n"
+
+/*
+ * Spurious vector register: APIC enabled.  Then the pin's redirection entry,
+ * high word (destination: APIC 0) before low word (edge, fixed, not masked).
+ */
+"guest_irq_setup:\n"
+"	movl	$" STR(GUEST_LAPIC) ", %eax\n"
+"	movl	$0x1ff, 0xf0(%rax)\n"
+"	movl	$" STR(GUEST_IOAPIC) ", %eax\n"
+"	leal	0x11(%rdi, %rdi), %edx\n"
+"	movl	%edx, (%rax)\n"
+"	movl	$0, 0x10(%rax)\n"
+"	decl	%edx\n"
+"	movl	%edx, (%rax)\n"
+"	movl	$" STR(GUEST_VECTOR) ", 0x10(%rax)\n"
+"	jmp	guest_done\n"
+
+/*
+ * sti takes effect after hlt has begun: no interrupt is lost in between.  At the
+ * end, a nop: to leave the guest right behind sti, and come back with the flags
+ * of the next call, interrupts off, is a state that VMX refuses to enter.
+ */
+"guest_irq_wait:\n"
+"1:	cli\n"
+"	cmpq	%rsi, " STR(GUEST_SHARED) "(, %rdi, 8)\n"
+"	jae	2f\n"
+"	sti\n"
+"	hlt\n"
+"	jmp	1b\n"
+"2:	sti\n"
+"	nop\n"
+
+"guest_done:\n"
+"	outb	%al, $" STR(GUEST_EXIT_PORT) "\n"
+"	jmp	guest_done\n"
+
+"guest_isr_pin:\n"
+"	pushq	$0\n"
+"	jmp	guest_isr\n"
+"guest_isr_msi:\n"
+"	pushq	$1\n"
+
+/*
+ * Count, end the interrupt, and only then say so: who hears of it may raise
+ * the next one and find the vector free.
+ */
+"guest_isr:\n"
+"	pushq	%rax\n"
+"	pushq	%rdx\n"
+"	movq	16(%rsp), %rax\n"
+"	incq	" STR(GUEST_SHARED) "(, %rax, 8)\n"
+"	movl	$" STR(GUEST_LAPIC) ", %eax\n"
+"	movl	$0, 0xb0(%rax)\n"
+"	movl	" STR(GUEST_SHARED) "+8*" STR(GUEST_NR_IRQS) ", %edx\n"
+"	testl	%edx, %edx\n"
+"	jz	1f\n"
+"	outl	%eax, %dx\n"
+"1:	popq	%rdx\n"
+"	popq	%rax\n"
+"	addq	$8, %rsp\n"
+"	iretq\n"
+
+"guest_end:\n"
+"	.popsection\n"
+);

@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Make a table, a CSV, a Markdown fragment and plot data of bench results.
+
+Usage: report.py DIR KVM...
+
+Reads DIR/KVM.txt, lines "name N instructions" as eventfd_bench prints them,
+for each KVM ("stock", "ours"). Writes DIR/bench.csv, DIR/table.md and
+DIR/plot/NAME.dat, and the table to stdout.
+"""
+
+import csv
+import pathlib
+import sys
+
+# Operation: its name in the Markdown fragment, or None: only in the others.
+OPERATIONS = {
+    "exit-to-user-pio": "PIO write that exits to user space",
+    "exit-to-user-mmio": "MMIO write that exits to user space",
+    "doorbell-pio": "PIO ring, one eventfd",
+    "doorbell-mmio": "MMIO ring, one eventfd",
+    "ring-value-last": "PIO ring, last of N values at one port",
+    "ring-value-first": "PIO ring, first of N values at one port",
+    "ring-mmio-among": "MMIO ring, one of N addresses",
+    "assign-value": "assign, N values at one port",
+    "assign-value-work": None,
+    "deassign-value": "deassign, N values at one port",
+    "deassign-value-work": None,
+    "deassign-value-all": "deassign all N values, each",
+    "assign-addr": "assign, N addresses",
+    "assign-addr-work": None,
+    "deassign-addr": "deassign, N addresses",
+    "deassign-addr-work": None,
+    "irqfd-assign": "irqfd assign",
+    "irqfd-assign-work": None,
+    "irqfd-deassign": "irqfd deassign",
+    "irqfd-deassign-work": None,
+    "irqfd-hangup": "close of an irqfd's eventfd, its caller",
+    "irqfd-hangup-work": "close of an irqfd's eventfd, all of it",
+    "irqfd-signal-msi": "eventfd write that injects an MSI",
+    "irqfd-signal-ioapic": "eventfd write that raises an IOAPIC pin",
+    "set-gsi-routing-bare": "KVM_SET_GSI_ROUTING, N routes, no irqfd",
+    "set-gsi-routing": "KVM_SET_GSI_ROUTING, N routes, N irqfds",
+    "vm-release": None,
+    "vm-release-work": "closing the VM with N irqfds",
+    "vm-release-addr-work": "closing the VM with N addresses",
+}
+
+# The columns of the Markdown fragment. A full routing table has no room for
+# 4,096 and one more, so the rows of irqfd have 4,000 there.
+COLUMNS = (1, 64, 1024, 4096, 16384)
+STAND_IN = {4096: 4000}
+
+NOTES = """\
+Instructions for one operation where N are registered, host and guest together,
+counted by the emulator (QEMU -icount) as nanoseconds of CLOCK_MONOTONIC; one
+processor, a guest in 64-bit mode. A world switch counts as one.
+
+- Medians: of 9 batches of rings, of the 16 operations that reach N, of 48
+  signals, of 7 routing tables. An operation ends when its caller goes on; if the
+  caller sleeps meanwhile, idle time counts, as the clock leaps to the next timer.
+- "-work", or "all of it": what anybody executes for it at any time, and no idle
+  time; a mean of the 64 operations that reach N. Of one, where a VM is closed.
+- "-all": a mean from N down to none.
+- Irqfds beyond 4,000 share the GSIs of the first 4,000: a routing table has no
+  more than 4,096 entries.{stand_in}"""
+STAND_IN_NOTE = """ Irqfds and routes stand in the column of
+  N=4,096 with N=4,000."""
+
+
+def die(text):
+    """End with one line."""
+    sys.exit(f"report: {text}")
+
+
+def read(path):
+    """Return {(name, n): instructions} of a result file."""
+    results = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        words = line.split()
+        if len(words) != 3 or words[0] not in OPERATIONS:
+            die(f"{path}:{number}: not a result: {line}")
+        results[words[0], int(words[1])] = int(words[2])
+    return results
+
+
+def rows(results):
+    """Yield (name, n, [instructions or None for each KVM]) in table order."""
+    keys = {key for result in results.values() for key in result}
+    order = list(OPERATIONS)
+    for name, n in sorted(keys, key=lambda key: (order.index(key[0]), key[1])):
+        yield name, n, [result.get((name, n)) for result in results.values()]
+
+
+def ratio(values):
+    """Return the second over the first, or None."""
+    if len(values) != 2 or None in values or not values[0]:
+        return None
+    return values[1] / values[0]
+
+
+def grouped(value):
+    """Return a number with commas, or a dash."""
+    return "-" if value is None else f"{value:,}"
+
+
+def print_table(results):
+    """Print every result, a line each."""
+    heads = list(results)
+    both = len(heads) == 2
+    print(f"{'operation':22} {'N':>6} " +
+          " ".join(f"{head:>13}" for head in heads) +
+          (f" {'/'.join(reversed(heads)):>11}" if both else ""))
+    last = None
+    for name, n, values in rows(results):
+        if last not in (None, name):
+            print()
+        last = name
+        line = f"{name:22} {n:6,} " + " ".join(f"{grouped(v):>13}" for v in values)
+        if ratio(values) is not None:
+            line += f" {ratio(values):11.3f}"
+        print(line)
+    print()
+    print(NOTES.format(stand_in=""))
+
+
+def write_csv(path, results):
+    """Write every result, one a line."""
+    with path.open("w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        both = len(results) == 2
+        out.writerow(["operation", "n", *results] + ["ratio"] * both)
+        for name, n, values in rows(results):
+            quotient = ratio(values)
+            out.writerow([name, n, *("" if v is None else v for v in values)] +
+                         ["" if quotient is None else f"{quotient:.4f}"] * both)
+
+
+def write_markdown(path, results):
+    """Write the operations with a description, N across."""
+    columns = [c for c in COLUMNS
+               if any(n in (c, STAND_IN.get(c)) for r in results.values() for _, n in r)]
+    lines = ["| operation | modules | " + " | ".join(f"N={c:,}" for c in columns) + " |",
+             "|---|---|" + "---:|" * len(columns)]
+    stood_in = False
+    for name, text in OPERATIONS.items():
+        if not text or not any(key[0] == name for r in results.values() for key in r):
+            continue
+        for kvm, result in results.items():
+            cells = []
+            for column in columns:
+                value = result.get((name, column))
+                if value is None and (name, STAND_IN.get(column)) in result:
+                    value = result[name, STAND_IN[column]]
+                    stood_in = True
+                cells.append("" if value is None else f"{value:,}")
+            lines.append(f"| {text} | {kvm} | " + " | ".join(cells) + " |")
+    lines += ["", NOTES.format(stand_in=STAND_IN_NOTE if stood_in else "")]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_plot_data(directory, results):
+    """Write NAME.dat, "N stock ours", with ? for what there is none of."""
+    directory.mkdir(exist_ok=True)
+    data = {name: [] for name in OPERATIONS}
+    for name, n, _ in rows(results):
+        values = [results.get(kvm, {}).get((name, n)) for kvm in ("stock", "ours")]
+        if n:
+            data[name].append(f"{n} " + " ".join("?" if v is None else str(v) for v in values))
+    for name, lines in data.items():
+        (directory / f"{name}.dat").write_text("\n".join(lines or ["1 ? ?"]) + "\n")
+
+
+def main():
+    """See above."""
+    if len(sys.argv) < 3:
+        die("usage: report.py DIR KVM...")
+    directory = pathlib.Path(sys.argv[1])
+    results = {kvm: read(directory / f"{kvm}.txt") for kvm in sys.argv[2:]}
+    print_table(results)
+    write_csv(directory / "bench.csv", results)
+    write_markdown(directory / "table.md", results)
+    write_plot_data(directory / "plot", results)
+
+
+main()

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a guest's write costs.
+ *
+ * Writes are looked at in batches.  A batch of one more and a batch of that one
+ * alone differ by writes only: entry and exit, KVM_SET_REGS and the clock are
+ * in both.  Of several batches the median counts, as some see a timer tick.
+ */
+#include "ring.h"
+
+#include <errno.h>
+
+#include "measure.h"
+
+#define BATCH_COST	1000000U
+#define BATCH_MIN	4U
+#define BATCH_MAX	500U
+#define NR_BATCHES	9
+
+static uint64_t timed_rings(struct tinyvm *vm, enum tinyvm_bus bus,
+			    uint64_t addr, uint32_t value, unsigned int times)
+{
+	uint64_t before = measure_now();
+	uint64_t exits = tinyvm_ring(vm, bus, addr, value, times);
+	uint64_t cost = measure_now() - before;
+
+	errno = 0;
+	if (exits)
+		tinyvm_die("%llu of %u rings went to user space",
+			   (unsigned long long)exits, times);
+	return cost;
+}
+
+uint64_t ring_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
+		   uint32_t value)
+{
+	struct samples one = { }, batch = { };
+	uint64_t estimate, times;
+	int i;
+
+	/* The first ones find nothing in any cache of KVM's. */
+	timed_rings(vm, bus, addr, value, BATCH_MIN);
+	estimate = timed_rings(vm, bus, addr, value, BATCH_MIN) / BATCH_MIN;
+	times = BATCH_COST / (estimate + 1);
+	if (times < BATCH_MIN)
+		times = BATCH_MIN;
+	if (times > BATCH_MAX)
+		times = BATCH_MAX;
+
+	for (i = 0; i < NR_BATCHES; i++) {
+		samples_add(&one, timed_rings(vm, bus, addr, value, 1));
+		samples_add(&batch,
+			    timed_rings(vm, bus, addr, value, times + 1));
+	}
+	return (samples_median(&batch) - samples_median(&one)) / times;
+}
+
+static uint64_t timed_exits(struct tinyvm *vm, enum tinyvm_bus bus,
+			    uint64_t addr, unsigned int times,
+			    void (*serve)(void *arg), void *arg)
+{
+	uint64_t before = measure_now();
+
+	tinyvm_call_ring(vm, bus, addr, 1, times);
+	while (!tinyvm_run(vm))
+		if (serve)
+			serve(arg);
+	return measure_now() - before;
+}
+
+uint64_t exit_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
+		   void (*serve)(void *arg), void *arg)
+{
+	struct samples one = { }, batch = { };
+	int i;
+
+	timed_exits(vm, bus, addr, BATCH_MIN, serve, arg);
+	for (i = 0; i < NR_BATCHES; i++) {
+		samples_add(&one, timed_exits(vm, bus, addr, 1, serve, arg));
+		samples_add(&batch, timed_exits(vm, bus, addr, BATCH_MAX + 1,
+						serve, arg));
+	}
+	return (samples_median(&batch) - samples_median(&one)) / BATCH_MAX;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a guest's write costs, in the unit of measure.h.
+ */
+#ifndef RING_H
+#define RING_H
+
+#include "tinyvm.h"
+
+/*
+ * A write that rings: from one to the next, the guest's loop around it included
+ * (two instructions).  Nothing of it may go to user space.
+ */
+uint64_t ring_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
+		   uint32_t value);
+
+/*
+ * A write that user space is to serve, there and back again; @serve, if there
+ * is one, is called for each.
+ */
+uint64_t exit_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
+		   void (*serve)(void *arg), void *arg);
+
+#endif /* RING_H */
