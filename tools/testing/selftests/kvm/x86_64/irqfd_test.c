@@ -1,0 +1,1889 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * irqfd: a signalled eventfd injects an interrupt.
+ *
+ * A comment at a subtest names the failure it pins, and the kernels that have
+ * it where there are any.
+ *
+ * Most tests have no vCPU running while they signal.  They let the guest have
+ * a look afterwards: in a "pass" it takes all interrupts that are pending,
+ * counts them by vector and comes back.
+ */
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "apic.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define VECTOR		0x50
+#define VECTOR2		0x60
+/* Brings a halted vCPU back. */
+#define WAKE_VECTOR	0xe0
+
+/* Two that are MSIs, one with the IOAPIC behind it, one with the PIC as well. */
+#define GSI_MSI		24
+#define GSI_MSI2	25
+#define GSI_IOAPIC	20
+#define GSI_LEVEL	21
+#define GSI_BOTH	5
+
+/* The guest's doorbell, where a test has one. */
+#define DOORBELL_PORT	0x2000
+
+/* Long enough for an emulated and loaded machine, short of the harness' limit. */
+#define WAIT_USEC	(20 * 1000 * 1000ul)
+#define POLL_USEC	100ul
+/* For how long nothing has to happen to be taken for never. */
+#define SETTLE_PASSES	10
+#define SETTLE_USEC	1000
+
+#define ASSERT_ERRNO(_want, _call, _fmt, ...)					\
+do {										\
+	int __want = (_want);							\
+	int __got = (_call);							\
+										\
+	TEST_ASSERT(__got == __want, _fmt ": wanted %d (%s), got %d (%s)",	\
+		    ##__VA_ARGS__, __want, strerror(__want),			\
+		    __got, strerror(__got));					\
+} while (0)
+
+static int new_eventfd(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
+	return fd;
+}
+
+static void add(int fd, uint64_t count)
+{
+	TEST_ASSERT(write(fd, &count, sizeof(count)) == sizeof(count),
+		    "Writing %lu to eventfd %d: %s", count, fd, strerror(errno));
+}
+
+/* Take the eventfd's count, 0 if there is none. */
+static uint64_t take(int fd)
+{
+	uint64_t count;
+	ssize_t ret;
+
+	ret = read(fd, &count, sizeof(count));
+	if (ret < 0) {
+		TEST_ASSERT(errno == EAGAIN, "Reading eventfd %d: wanted EAGAIN, got %s",
+			    fd, strerror(errno));
+		return 0;
+	}
+
+	TEST_ASSERT(ret == sizeof(count), "Wanted 8 bytes from eventfd %d, got %zd", fd, ret);
+	return count;
+}
+
+static int irqfd_full(int vm_fd, int fd, uint32_t gsi, uint32_t flags, int resamplefd)
+{
+	struct kvm_irqfd args = {
+		.fd = fd,
+		.gsi = gsi,
+		.flags = flags,
+		.resamplefd = resamplefd,
+	};
+
+	return ioctl(vm_fd, KVM_IRQFD, &args) ? errno : 0;
+}
+
+static int irqfd(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	return irqfd_full(vm->fd, fd, gsi, 0, 0);
+}
+
+static int irqfd_resample(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd)
+{
+	return irqfd_full(vm->fd, fd, gsi, KVM_IRQFD_FLAG_RESAMPLE, resamplefd);
+}
+
+static int unassign(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	return irqfd_full(vm->fd, fd, gsi, KVM_IRQFD_FLAG_DEASSIGN, 0);
+}
+
+static void assign_ok(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	ASSERT_ERRNO(0, irqfd(vm, fd, gsi), "Assign eventfd %d to GSI %u", fd, gsi);
+}
+
+static void assign_resample_ok(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd)
+{
+	ASSERT_ERRNO(0, irqfd_resample(vm, fd, gsi, resamplefd),
+		     "Assign eventfd %d to GSI %u with resample eventfd %d", fd, gsi, resamplefd);
+}
+
+static void unassign_ok(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	ASSERT_ERRNO(0, unassign(vm, fd, gsi), "Deassign eventfd %d from GSI %u", fd, gsi);
+}
+
+static struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector)
+{
+	return (struct kvm_irq_routing_entry) {
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi.address_lo = APIC_DEFAULT_GPA,
+		.u.msi.data = vector,
+	};
+}
+
+static struct kvm_irq_routing_entry chip_route(uint32_t gsi, uint32_t chip, uint32_t pin)
+{
+	return (struct kvm_irq_routing_entry) {
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip.irqchip = chip,
+		.u.irqchip.pin = pin,
+	};
+}
+
+static void set_routes(struct kvm_vm *vm, const struct kvm_irq_routing_entry *entries, int nr)
+{
+	struct kvm_irq_routing *routing = kvm_gsi_routing_create();
+
+	if (nr)
+		memcpy(routing->entries, entries, nr * sizeof(*entries));
+	routing->nr = nr;
+	kvm_gsi_routing_write(vm, routing);
+}
+
+/* The routes that every test starts with. */
+static void set_default_routes(struct kvm_vm *vm)
+{
+	const struct kvm_irq_routing_entry entries[] = {
+		msi_route(GSI_MSI, VECTOR),
+		msi_route(GSI_MSI2, VECTOR2),
+		chip_route(GSI_IOAPIC, KVM_IRQCHIP_IOAPIC, GSI_IOAPIC),
+		chip_route(GSI_LEVEL, KVM_IRQCHIP_IOAPIC, GSI_LEVEL),
+		chip_route(GSI_BOTH, KVM_IRQCHIP_IOAPIC, GSI_BOTH),
+		chip_route(GSI_BOTH, KVM_IRQCHIP_PIC_MASTER, GSI_BOTH),
+	};
+
+	set_routes(vm, entries, ARRAY_SIZE(entries));
+}
+
+/* GSI_MSI goes to @vector, and nothing else is routed. */
+static void set_msi_route(struct kvm_vm *vm, uint8_t vector)
+{
+	const struct kvm_irq_routing_entry entry = msi_route(GSI_MSI, vector);
+
+	set_routes(vm, &entry, 1);
+}
+
+static struct kvm_ioapic_state ioapic_state(struct kvm_vm *vm)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
+	return chip.chip.ioapic;
+}
+
+static void ioapic_set_pin(struct kvm_vm *vm, int pin, uint8_t vector, bool level)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
+	chip.chip.ioapic.redirtbl[pin].bits = 0;
+	chip.chip.ioapic.redirtbl[pin].fields.vector = vector;
+	chip.chip.ioapic.redirtbl[pin].fields.trig_mode = level;
+	vm_ioctl(vm, KVM_SET_IRQCHIP, &chip);
+}
+
+static void pic_mask_all(struct kvm_vm *vm)
+{
+	struct kvm_irqchip chip;
+	int id;
+
+	for (id = KVM_IRQCHIP_PIC_MASTER; id <= KVM_IRQCHIP_PIC_SLAVE; id++) {
+		memset(&chip, 0, sizeof(chip));
+		chip.chip_id = id;
+		vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
+		chip.chip.pic.imr = 0xff;
+		vm_ioctl(vm, KVM_SET_IRQCHIP, &chip);
+	}
+}
+
+/* What guest and host share. */
+struct guest_state {
+	uint64_t irqs[256];
+	/* Write to the doorbell before looking for interrupts. */
+	uint32_t ring;
+	/* Don't come back, but halt between interrupts. */
+	uint32_t halt;
+	/* Let the host look around between interrupt and EOI. */
+	uint32_t stop_before_eoi;
+};
+
+static struct guest_state guest_state;
+
+enum { SYNC_PASS, SYNC_BEFORE_EOI };
+
+static void guest_irq(struct ex_regs *regs)
+{
+	WRITE_ONCE(guest_state.irqs[regs->vector], guest_state.irqs[regs->vector] + 1);
+	if (READ_ONCE(guest_state.stop_before_eoi))
+		GUEST_SYNC(SYNC_BEFORE_EOI);
+	x2apic_write_reg(APIC_EOI, 0);
+}
+
+static void guest_main(void)
+{
+	x2apic_enable();
+
+	for (;;) {
+		GUEST_SYNC(SYNC_PASS);
+
+		if (READ_ONCE(guest_state.ring))
+			outl(DOORBELL_PORT, 1);
+
+		/*
+		 * An interrupt can come from the instruction after sti's
+		 * successor on.  If it's HLT, none is lost in between.
+		 */
+		asm volatile("sti; nop; nop; cli" : : : "memory");
+		while (READ_ONCE(guest_state.halt))
+			asm volatile("sti; hlt; cli" : : : "memory");
+	}
+}
+
+/* A VM whose one vCPU does nothing but take interrupts. */
+struct irq_vm {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	struct guest_state *guest;
+	pthread_t thread;
+};
+
+static uint64_t run_to_sync(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+
+	for (;;) {
+		vcpu_run(vcpu);
+		switch (get_ucall(vcpu, &uc)) {
+		case UCALL_SYNC:
+			return uc.args[1];
+		case UCALL_NONE:
+			/* A doorbell that nobody listens to. */
+			if (vcpu->run->exit_reason == KVM_EXIT_IO &&
+			    vcpu->run->io.port == DOORBELL_PORT)
+				break;
+			TEST_FAIL("Unexpected exit %u (%s)", vcpu->run->exit_reason,
+				  exit_reason_str(vcpu->run->exit_reason));
+		case UCALL_ABORT:
+			REPORT_GUEST_ASSERT(uc);
+		default:
+			TEST_FAIL("Unexpected ucall %lu", uc.cmd);
+		}
+	}
+}
+
+static void assert_runs_to(struct kvm_vcpu *vcpu, uint64_t want)
+{
+	uint64_t got = run_to_sync(vcpu);
+
+	TEST_ASSERT(got == want, "Wanted the guest to stop at %s, it did at %s",
+		    want == SYNC_PASS ? "the end of its pass" : "an EOI",
+		    got == SYNC_PASS ? "the end of its pass" : "an EOI");
+}
+
+/* Have the guest take all that is pending. */
+static void pass(struct irq_vm *v)
+{
+	assert_runs_to(v->vcpu, SYNC_PASS);
+}
+
+static uint64_t irqs(struct irq_vm *v, uint8_t vector)
+{
+	return READ_ONCE(v->guest->irqs[vector]);
+}
+
+static void irq_vm_init(struct irq_vm *v)
+{
+	v->vm = vm_create_with_one_vcpu(&v->vcpu, guest_main);
+	v->guest = addr_gva2hva(v->vm, (vm_vaddr_t)&guest_state);
+
+	vm_install_exception_handler(v->vm, VECTOR, guest_irq);
+	vm_install_exception_handler(v->vm, VECTOR2, guest_irq);
+	vm_install_exception_handler(v->vm, WAKE_VECTOR, guest_irq);
+
+	set_default_routes(v->vm);
+	pic_mask_all(v->vm);
+	ioapic_set_pin(v->vm, GSI_IOAPIC, VECTOR, false);
+	ioapic_set_pin(v->vm, GSI_BOTH, VECTOR, false);
+	ioapic_set_pin(v->vm, GSI_LEVEL, VECTOR, true);
+
+	/* Up to the first pass, with the local APIC enabled. */
+	pass(v);
+}
+
+static void irq_vm_free(struct irq_vm *v)
+{
+	kvm_vm_free(v->vm);
+	v->vm = NULL;
+}
+
+/* Passes until there are @want interrupts in all, injection may take its time. */
+static void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
+{
+	unsigned long usec;
+
+	for (usec = 0; pass(v), irqs(v, vector) < want; usec += POLL_USEC) {
+		TEST_ASSERT(usec < WAIT_USEC, "Vector 0x%x: wanted %lu interrupts, got %lu", vector,
+			    want, irqs(v, vector));
+		usleep(POLL_USEC);
+	}
+}
+
+/* There are @want, and no more of them come. */
+static void assert_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
+{
+	int i;
+
+	wait_for_irqs(v, vector, want);
+	for (i = 0; i < SETTLE_PASSES; i++) {
+		usleep(SETTLE_USEC);
+		pass(v);
+	}
+	TEST_ASSERT(irqs(v, vector) == want, "Vector 0x%x: wanted %lu interrupts, got %lu", vector,
+		    want, irqs(v, vector));
+}
+
+static void *halted_vcpu(void *arg)
+{
+	struct irq_vm *v = arg;
+
+	pass(v);
+	return NULL;
+}
+
+/* Have the vCPU run in a thread of its own, halted but for interrupts. */
+static void start_vcpu(struct irq_vm *v)
+{
+	WRITE_ONCE(v->guest->halt, 1);
+	TEST_ASSERT(!pthread_create(&v->thread, NULL, halted_vcpu, v), "pthread_create() failed");
+}
+
+static void stop_vcpu(struct irq_vm *v)
+{
+	struct kvm_msi msi = { .address_lo = APIC_DEFAULT_GPA, .data = WAKE_VECTOR };
+	int ret;
+
+	WRITE_ONCE(v->guest->halt, 0);
+	ret = __vm_ioctl(v->vm, KVM_SIGNAL_MSI, &msi);
+	TEST_ASSERT(ret >= 0, KVM_IOCTL_ERROR(KVM_SIGNAL_MSI, ret));
+	TEST_ASSERT(!pthread_join(v->thread, NULL), "pthread_join() failed");
+}
+
+/* For a vCPU that runs by itself. */
+static void wait_for_running(struct irq_vm *v, uint8_t vector, uint64_t want)
+{
+	unsigned long usec;
+
+	for (usec = 0; irqs(v, vector) < want; usec += POLL_USEC) {
+		TEST_ASSERT(usec < WAIT_USEC, "Vector 0x%x: wanted %lu interrupts, got %lu", vector,
+			    want, irqs(v, vector));
+		usleep(POLL_USEC);
+	}
+}
+
+/* A thread that signals an eventfd until it's told to stop. */
+struct shooter {
+	pthread_t thread;
+	int fd;
+	bool stop;
+	uint64_t shots;
+};
+
+static void *shoot(void *arg)
+{
+	struct shooter *s = arg;
+	const uint64_t one = 1;
+
+	while (!READ_ONCE(s->stop)) {
+		TEST_ASSERT(write(s->fd, &one, sizeof(one)) == sizeof(one),
+			    "Writing eventfd %d: %s", s->fd, strerror(errno));
+		WRITE_ONCE(s->shots, s->shots + 1);
+	}
+	return NULL;
+}
+
+static void start_shooting(struct shooter *s, int fd)
+{
+	memset(s, 0, sizeof(*s));
+	s->fd = fd;
+	TEST_ASSERT(!pthread_create(&s->thread, NULL, shoot, s), "pthread_create() failed");
+}
+
+/* At least @nr signals that begin after this was called. */
+static void let_shoot(struct shooter *s, uint64_t nr)
+{
+	uint64_t from = READ_ONCE(s->shots);
+	unsigned long usec;
+
+	for (usec = 0; READ_ONCE(s->shots) < from + nr + 1; usec += POLL_USEC) {
+		TEST_ASSERT(usec < WAIT_USEC, "Wanted %lu signals, got %lu", nr,
+			    READ_ONCE(s->shots) - from);
+		usleep(POLL_USEC);
+	}
+}
+
+static void stop_shooting(struct shooter *s)
+{
+	WRITE_ONCE(s->stop, true);
+	TEST_ASSERT(!pthread_join(s->thread, NULL), "pthread_join() failed");
+}
+
+/* What holds for every kind of route. */
+FIXTURE(route) {
+	struct irq_vm v;
+	uint32_t gsi;
+	int fd;
+};
+
+FIXTURE_VARIANT(route) {
+	uint32_t gsi;
+};
+
+/* Injected right where the eventfd is signalled. */
+FIXTURE_VARIANT_ADD(route, msi) {
+	.gsi = GSI_MSI,
+};
+
+/* Left to a worker. */
+FIXTURE_VARIANT_ADD(route, ioapic) {
+	.gsi = GSI_IOAPIC,
+};
+
+/* More than one route. */
+FIXTURE_VARIANT_ADD(route, ioapic_and_pic) {
+	.gsi = GSI_BOTH,
+};
+
+FIXTURE_SETUP(route)
+{
+	irq_vm_init(&self->v);
+	self->gsi = variant->gsi;
+	self->fd = new_eventfd();
+}
+
+FIXTURE_TEARDOWN(route)
+{
+	close(self->fd);
+	irq_vm_free(&self->v);
+}
+
+/* One signal, one interrupt; and the count is gone from the eventfd with it. */
+TEST_F(route, signal)
+{
+	uint64_t left;
+	int i;
+
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	assert_irqs(&self->v, VECTOR, 0);
+
+	for (i = 1; i <= 50; i++) {
+		add(self->fd, i);
+		left = take(self->fd);
+		TEST_ASSERT(!left, "A signalled eventfd with an irqfd: wanted 0, read %lu", left);
+		wait_for_irqs(&self->v, VECTOR, i);
+	}
+
+	assert_irqs(&self->v, VECTOR, 50);
+}
+
+/* Signals that nobody has taken yet merge into one interrupt or into a few. */
+TEST_F(route, signals_merge)
+{
+	const int nr = 100;
+	int i;
+
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	for (i = 0; i < nr; i++)
+		add(self->fd, 1);
+
+	wait_for_irqs(&self->v, VECTOR, 1);
+	for (i = 0; i < SETTLE_PASSES; i++) {
+		usleep(SETTLE_USEC);
+		pass(&self->v);
+	}
+	TEST_ASSERT(irqs(&self->v, VECTOR) <= nr, "%d signals, but %lu interrupts", nr,
+		    irqs(&self->v, VECTOR));
+}
+
+/* A halted vCPU wakes up; no interrupt is lost, none comes twice. */
+TEST_F(route, running_vcpu)
+{
+	const int nr = 200;
+	uint64_t got;
+	int i;
+
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	start_vcpu(&self->v);
+
+	for (i = 1; i <= nr; i++) {
+		add(self->fd, 1);
+		wait_for_running(&self->v, VECTOR, i);
+	}
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	got = irqs(&self->v, VECTOR);
+	TEST_ASSERT(got == nr, "Waiting for each: wanted %d interrupts, got %lu", nr, got);
+
+	for (i = 0; i < nr; i++)
+		add(self->fd, 1);
+	wait_for_running(&self->v, VECTOR, nr + 1);
+	stop_vcpu(&self->v);
+
+	/* The last signal's may still be on its way. */
+	unassign_ok(self->v.vm, self->fd, self->gsi);
+	pass(&self->v);
+	got = irqs(&self->v, VECTOR) - nr;
+	TEST_ASSERT(got >= 1 && got <= nr, "%d signals: wanted 1 to %d interrupts, got %lu", nr,
+		    nr, got);
+}
+
+/* A count that is there before the irqfd is injects one interrupt. */
+TEST_F(route, pending_at_assign)
+{
+	add(self->fd, 3);
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	assert_irqs(&self->v, VECTOR, 1);
+
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 2);
+
+	unassign_ok(self->v.vm, self->fd, self->gsi);
+	assert_irqs(&self->v, VECTOR, 2);
+}
+
+/*
+ * And it's used up by that: once assign has returned, the eventfd is empty.
+ *
+ * Linux up to 6.12 and later leaves the count until the next signal, so a user
+ * space that polls for it as well spins meanwhile.
+ */
+TEST_F(route, pending_is_used_up)
+{
+	uint64_t left;
+
+	add(self->fd, 3);
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	left = take(self->fd);
+	TEST_ASSERT(!left, "Count of 3 at assign: wanted 0 afterwards, read %lu", left);
+
+	assert_irqs(&self->v, VECTOR, 1);
+	unassign_ok(self->v.vm, self->fd, self->gsi);
+	left = take(self->fd);
+	TEST_ASSERT(!left, "After deassign: wanted 0, read %lu", left);
+}
+
+/* From deassign's return on the eventfd is like any other. */
+TEST_F(route, deassign)
+{
+	uint64_t left;
+
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	unassign_ok(self->v.vm, self->fd, self->gsi);
+
+	add(self->fd, 2);
+	add(self->fd, 3);
+	assert_irqs(&self->v, VECTOR, 1);
+	left = take(self->fd);
+	TEST_ASSERT(left == 5, "After deassign: wanted a count of 5, read %lu", left);
+
+	/* Another eventfd for the same GSI, and the same again. */
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 2);
+}
+
+/* A signal before deassign isn't lost, and deassign doesn't leave it for later. */
+TEST_F(route, deassign_after_signal)
+{
+	int i;
+
+	for (i = 1; i <= 50; i++) {
+		assign_ok(self->v.vm, self->fd, self->gsi);
+		add(self->fd, 1);
+		unassign_ok(self->v.vm, self->fd, self->gsi);
+		pass(&self->v);
+		TEST_ASSERT(irqs(&self->v, VECTOR) == i,
+			    "Round %d: wanted %d interrupts once deassign returned, got %lu", i, i,
+			    irqs(&self->v, VECTOR));
+	}
+	assert_irqs(&self->v, VECTOR, 50);
+}
+
+/* Deassign in the middle of signals: after its return, none has any effect. */
+TEST_F(route, deassign_under_fire)
+{
+	struct shooter shooter;
+	uint64_t before;
+	int i, j;
+
+	start_shooting(&shooter, self->fd);
+
+	for (i = 0; i < 30; i++) {
+		before = irqs(&self->v, VECTOR);
+		assign_ok(self->v.vm, self->fd, self->gsi);
+		wait_for_irqs(&self->v, VECTOR, before + 1);
+		unassign_ok(self->v.vm, self->fd, self->gsi);
+
+		/* What was injected before is still to be taken. */
+		pass(&self->v);
+		before = irqs(&self->v, VECTOR);
+		for (j = 0; j < 3; j++) {
+			let_shoot(&shooter, 3);
+			pass(&self->v);
+		}
+		TEST_ASSERT(irqs(&self->v, VECTOR) == before,
+			    "Round %d: %lu interrupts after deassign had returned", i,
+			    irqs(&self->v, VECTOR) - before);
+	}
+
+	stop_shooting(&shooter);
+}
+
+/*
+ * The guest's own doorbell is the irqfd's eventfd, so it can be signalled when
+ * user space has no descriptor of it any more.
+ */
+static struct kvm_ioeventfd doorbell(int fd)
+{
+	return (struct kvm_ioeventfd) {
+		.addr = DOORBELL_PORT,
+		.len = 4,
+		.fd = fd,
+		.flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+}
+
+/* From the guest into the guest, without a signal of user space's. */
+TEST_F(route, doorbell)
+{
+	struct kvm_ioeventfd bell = doorbell(self->fd);
+	int i;
+
+	vm_ioctl(self->v.vm, KVM_IOEVENTFD, &bell);
+	assign_ok(self->v.vm, self->fd, self->gsi);
+
+	for (i = 1; i <= 50; i++) {
+		self->v.guest->ring = 1;
+		pass(&self->v);
+		self->v.guest->ring = 0;
+		wait_for_irqs(&self->v, VECTOR, i);
+	}
+	assert_irqs(&self->v, VECTOR, 50);
+}
+
+/*
+ * The last close of the eventfd takes the irqfd down, without a word to KVM.
+ * After that the eventfd, alive because of the doorbell, injects nothing.
+ */
+TEST_F(route, hangup)
+{
+	struct kvm_ioeventfd bell;
+	unsigned long usec;
+	uint64_t before;
+	int fd, copy, i;
+
+	fd = new_eventfd();
+	copy = dup(fd);
+	TEST_ASSERT(copy >= 0, __KVM_SYSCALL_ERROR("dup()", copy));
+
+	bell = doorbell(fd);
+	vm_ioctl(self->v.vm, KVM_IOEVENTFD, &bell);
+	assign_ok(self->v.vm, fd, self->gsi);
+
+	/* Not the last one. */
+	close(fd);
+	add(copy, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	self->v.guest->ring = 1;
+	pass(&self->v);
+	self->v.guest->ring = 0;
+	assert_irqs(&self->v, VECTOR, 2);
+
+	close(copy);
+
+	/* It may take a moment, nobody waits for it to end. */
+	for (usec = 0;; usec += SETTLE_PASSES * SETTLE_USEC) {
+		before = irqs(&self->v, VECTOR);
+		self->v.guest->ring = 1;
+		pass(&self->v);
+		self->v.guest->ring = 0;
+		for (i = 0; i < SETTLE_PASSES; i++) {
+			usleep(SETTLE_USEC);
+			pass(&self->v);
+		}
+		if (irqs(&self->v, VECTOR) == before)
+			break;
+		TEST_ASSERT(usec < WAIT_USEC, "The closed eventfd still interrupts");
+	}
+
+	/* The GSI is there for others. */
+	before = irqs(&self->v, VECTOR);
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, before + 1);
+}
+
+/* The VM goes first; what remains is a plain eventfd that keeps its count. */
+TEST_F(route, vm_closed_first)
+{
+	uint64_t left;
+
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	add(self->fd, 1);
+	irq_vm_free(&self->v);
+
+	TEST_ASSERT(!take(self->fd), "Wanted an empty eventfd");
+	add(self->fd, 2);
+	add(self->fd, 3);
+	left = take(self->fd);
+	TEST_ASSERT(left == 5, "Wanted a count of 5, read %lu", left);
+
+	/* Free for another VM at once. */
+	irq_vm_init(&self->v);
+	assign_ok(self->v.vm, self->fd, self->gsi);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+}
+
+/* The VM goes in the middle of signals: they are counted from then on. */
+TEST_F(route, vm_closed_under_fire)
+{
+	struct shooter shooter;
+	uint64_t before, left;
+	int i;
+
+	start_shooting(&shooter, self->fd);
+
+	for (i = 0; i < 5; i++) {
+		assign_ok(self->v.vm, self->fd, self->gsi);
+		wait_for_irqs(&self->v, VECTOR, 1);
+		irq_vm_free(&self->v);
+
+		before = READ_ONCE(shooter.shots);
+		take(self->fd);
+		let_shoot(&shooter, 5);
+		left = take(self->fd);
+		/* One more may have been written, but not yet been counted. */
+		TEST_ASSERT(left >= 5 && left <= READ_ONCE(shooter.shots) + 1 - before,
+			    "Round %d: wanted a count of 5 to %lu after the VM is gone, read %lu",
+			    i, READ_ONCE(shooter.shots) + 1 - before, left);
+
+		irq_vm_init(&self->v);
+	}
+
+	stop_shooting(&shooter);
+}
+
+/* Everything else: a VM without any irqfd yet. */
+FIXTURE(vm) {
+	struct irq_vm v;
+	int fd;
+};
+
+FIXTURE_SETUP(vm)
+{
+	irq_vm_init(&self->v);
+	self->fd = new_eventfd();
+}
+
+FIXTURE_TEARDOWN(vm)
+{
+	close(self->fd);
+	irq_vm_free(&self->v);
+}
+
+/* What isn't an open eventfd. */
+TEST_F(vm, errno_fd)
+{
+	int fd, pipefd[2];
+
+	ASSERT_ERRNO(EBADF, irqfd(self->v.vm, -1, GSI_MSI), "Assign fd -1");
+	ASSERT_ERRNO(EBADF, unassign(self->v.vm, -1, GSI_MSI), "Deassign fd -1");
+
+	fd = new_eventfd();
+	close(fd);
+	ASSERT_ERRNO(EBADF, irqfd(self->v.vm, fd, GSI_MSI), "Assign a closed fd");
+	ASSERT_ERRNO(EBADF, unassign(self->v.vm, fd, GSI_MSI), "Deassign a closed fd");
+
+	TEST_ASSERT(!pipe(pipefd), "pipe(): %s", strerror(errno));
+	ASSERT_ERRNO(EINVAL, irqfd(self->v.vm, pipefd[1], GSI_MSI), "Assign a pipe");
+	ASSERT_ERRNO(EINVAL, unassign(self->v.vm, pipefd[1], GSI_MSI), "Deassign a pipe");
+	close(pipefd[0]);
+	close(pipefd[1]);
+
+	fd = self->v.vm->fd;
+	ASSERT_ERRNO(EINVAL, irqfd(self->v.vm, fd, GSI_MSI), "Assign the VM's own fd");
+
+	ASSERT_ERRNO(EFAULT, ioctl(self->v.vm->fd, KVM_IRQFD, NULL) ? errno : 0,
+		     "KVM_IRQFD with a NULL pointer");
+}
+
+TEST_F(vm, errno_flags)
+{
+	const uint32_t known = KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE;
+	int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		uint32_t flag = 1u << bit;
+
+		if (known & flag)
+			continue;
+
+		ASSERT_ERRNO(EINVAL, irqfd_full(self->v.vm->fd, self->fd, GSI_MSI, flag, 0),
+			     "Assign with flags 0x%x", flag);
+		flag |= KVM_IRQFD_FLAG_DEASSIGN;
+		ASSERT_ERRNO(EINVAL, irqfd_full(self->v.vm->fd, self->fd, GSI_MSI, flag, 0),
+			     "Deassign with flags 0x%x", flag);
+	}
+
+	/* The flags are looked at before the file is. */
+	ASSERT_ERRNO(EINVAL, irqfd_full(self->v.vm->fd, -1, GSI_MSI, 1u << 31, 0),
+		     "Assign fd -1 with flags 0x80000000");
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+}
+
+/* Without an interrupt controller there is nothing to inject into. */
+TEST_F(vm, errno_no_irqchip)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+
+	ASSERT_ERRNO(EINVAL, irqfd(vm, self->fd, GSI_MSI), "Assign without an irqchip");
+	ASSERT_ERRNO(0, unassign(vm, self->fd, GSI_MSI), "Deassign without an irqchip");
+	kvm_vm_free(vm);
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+}
+
+/* With the IOAPIC in user space KVM never hears of its EOIs. */
+TEST_F(vm, errno_split_irqchip)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	int resamplefd = new_eventfd();
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
+	vm_enable_cap(vm, KVM_CAP_SPLIT_IRQCHIP, 24);
+
+	ASSERT_ERRNO(EINVAL, irqfd_resample(vm, self->fd, GSI_LEVEL, resamplefd),
+		     "Assign with resample to a split irqchip");
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(EBUSY, irqfd(vm, self->fd, GSI_MSI), "Assign a second time");
+
+	kvm_vm_free(vm);
+	close(resamplefd);
+}
+
+/* Deassign succeeds where there is nothing to take away, and takes nothing else. */
+TEST_F(vm, deassign_of_nothing)
+{
+	unassign_ok(self->v.vm, self->fd, GSI_MSI);
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	unassign_ok(self->v.vm, self->fd, GSI_MSI2);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+
+	unassign_ok(self->v.vm, self->fd, GSI_MSI);
+	unassign_ok(self->v.vm, self->fd, GSI_MSI);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+
+	/* By whichever descriptor, and with the flag of assign as well. */
+	take(self->fd);
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, irqfd_full(self->v.vm->fd, dup(self->fd), GSI_MSI,
+				   KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE, -1),
+		     "Deassign by a copy of the descriptor");
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+}
+
+/* Another VM's deassign is none of this one's, same GSI or not. */
+TEST_F(vm, deassign_in_other_vm)
+{
+	struct irq_vm other;
+
+	irq_vm_init(&other);
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	unassign_ok(other.vm, self->fd, GSI_MSI);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+
+	irq_vm_free(&other);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 2);
+}
+
+/* A GSI without a route is accepted, its signals go nowhere. */
+TEST_F(vm, gsi_without_route)
+{
+	static const uint32_t gsis[] = { 100, KVM_MAX_IRQ_ROUTES - 1, KVM_MAX_IRQ_ROUTES,
+					 0x7fffffff, 0x80000000, ~0u };
+	int fds[ARRAY_SIZE(gsis)], i;
+
+	for (i = 0; i < ARRAY_SIZE(gsis); i++) {
+		fds[i] = new_eventfd();
+		assign_ok(self->v.vm, fds[i], gsis[i]);
+		add(fds[i], 1);
+		pass(&self->v);
+		unassign_ok(self->v.vm, fds[i], gsis[i]);
+		assign_ok(self->v.vm, fds[i], gsis[i]);
+	}
+
+	/* The table grows and shrinks below those that are bound. */
+	for (i = 0; i < 3; i++) {
+		const struct kvm_irq_routing_entry last = msi_route(KVM_MAX_IRQ_ROUTES - 1, VECTOR);
+		uint64_t before = irqs(&self->v, VECTOR);
+
+		set_routes(self->v.vm, &last, 1);
+		add(fds[1], 1);
+		assert_irqs(&self->v, VECTOR, before + 1);
+
+		set_routes(self->v.vm, NULL, 0);
+		add(fds[1], 1);
+		pass(&self->v);
+		set_default_routes(self->v.vm);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(gsis); i++)
+		close(fds[i]);
+}
+
+/* An eventfd has one irqfd, whatever the GSI and whichever the descriptor. */
+TEST_F(vm, busy)
+{
+	int copy = dup(self->fd), resamplefd = new_eventfd();
+	struct kvm_vm *vm = self->v.vm;
+
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(EBUSY, irqfd(vm, self->fd, GSI_MSI), "Assign a second time");
+	ASSERT_ERRNO(EBUSY, irqfd(vm, self->fd, GSI_MSI2), "Assign to another GSI as well");
+	ASSERT_ERRNO(EBUSY, irqfd(vm, copy, GSI_MSI2), "Assign a copy of the descriptor");
+	ASSERT_ERRNO(EBUSY, irqfd_resample(vm, self->fd, GSI_LEVEL, resamplefd),
+		     "Assign with resample as well");
+
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_irqs(&self->v, VECTOR2, 0);
+
+	/* But a GSI may have many eventfds. */
+	assign_ok(vm, resamplefd, GSI_MSI);
+	add(resamplefd, 1);
+	assert_irqs(&self->v, VECTOR, 2);
+
+	close(copy);
+	close(resamplefd);
+}
+
+/* An assign that fails with EBUSY leaves no listener to EOIs behind. */
+TEST_F(vm, busy_resample)
+{
+	int resamplefd = new_eventfd(), i;
+	struct kvm_vm *vm = self->v.vm;
+
+	assign_ok(vm, self->fd, GSI_MSI2);
+	ASSERT_ERRNO(EBUSY, irqfd_resample(vm, self->fd, GSI_LEVEL, resamplefd),
+		     "Assign with resample as well");
+
+	/* An interrupt with its EOI, from user space. */
+	self->v.guest->stop_before_eoi = 1;
+	for (i = 1; i <= 3; i++) {
+		kvm_irq_line(vm, GSI_LEVEL, 1);
+		assert_runs_to(self->v.vcpu, SYNC_BEFORE_EOI);
+		kvm_irq_line(vm, GSI_LEVEL, 0);
+		pass(&self->v);
+	}
+	self->v.guest->stop_before_eoi = 0;
+
+	assert_irqs(&self->v, VECTOR, 3);
+	TEST_ASSERT(!take(resamplefd), "The resample eventfd of a failed assign was signalled");
+	close(resamplefd);
+}
+
+/*
+ * The same across VMs.
+ *
+ * Linux up to 6.12 lets the second VM succeed and never sends it anything.
+ */
+TEST_F(vm, busy_other_vm)
+{
+	struct irq_vm other;
+
+	irq_vm_init(&other);
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(EBUSY, irqfd(other.vm, self->fd, GSI_MSI), "Assign in another VM");
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_irqs(&other, VECTOR, 0);
+
+	irq_vm_free(&other);
+}
+
+/* Once deassign has returned, the eventfd is free, in this VM and in others. */
+TEST_F(vm, rebind)
+{
+	struct irq_vm other;
+	struct irq_vm *vms[] = { &self->v, &self->v, &other };
+	int i;
+
+	irq_vm_init(&other);
+
+	for (i = 0; i < 60; i++) {
+		struct irq_vm *v = vms[i % 3];
+		uint32_t gsi = i & 1 ? GSI_MSI : GSI_IOAPIC;
+		uint64_t before = irqs(v, VECTOR);
+
+		assign_ok(v->vm, self->fd, gsi);
+		add(self->fd, 1);
+		wait_for_irqs(v, VECTOR, before + 1);
+		unassign_ok(v->vm, self->fd, gsi);
+	}
+
+	assert_irqs(&self->v, VECTOR, 40);
+	assert_irqs(&other, VECTOR, 20);
+	irq_vm_free(&other);
+}
+
+/* Closing the VM frees all its eventfds before it returns. */
+TEST_F(vm, rebind_after_vm_close)
+{
+	const int nr = 64;
+	struct irq_vm other;
+	int fds[nr], i;
+
+	irq_vm_init(&other);
+	for (i = 0; i < nr; i++) {
+		fds[i] = new_eventfd();
+		assign_ok(other.vm, fds[i], i & 1 ? GSI_MSI : GSI_IOAPIC);
+		add(fds[i], 1);
+	}
+	irq_vm_free(&other);
+
+	for (i = 0; i < nr; i++) {
+		assign_ok(self->v.vm, fds[i], GSI_MSI);
+		add(fds[i], 1);
+		wait_for_irqs(&self->v, VECTOR, i + 1);
+		close(fds[i]);
+	}
+}
+
+/* That goes for the VM's own descriptor, though a vCPU's keeps it alive. */
+TEST_F(vm, rebind_with_vcpu_left)
+{
+	int kvm_fd, vm_fd, vcpu_fd;
+
+	kvm_fd = open_kvm_dev_path_or_exit();
+	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+	TEST_ASSERT(vm_fd >= 0, KVM_IOCTL_ERROR(KVM_CREATE_VM, vm_fd));
+	TEST_ASSERT(!ioctl(vm_fd, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP: %s",
+		    strerror(errno));
+	vcpu_fd = ioctl(vm_fd, KVM_CREATE_VCPU, 0);
+	TEST_ASSERT(vcpu_fd >= 0, KVM_IOCTL_ERROR(KVM_CREATE_VCPU, vcpu_fd));
+
+	ASSERT_ERRNO(0, irqfd_full(vm_fd, self->fd, GSI_IOAPIC, 0, 0), "Assign");
+	close(vm_fd);
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+
+	close(vcpu_fd);
+	close(kvm_fd);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 2);
+}
+
+/*
+ * An eventfd that counts one by one has nothing left over after deassign.
+ *
+ * Pins a counter that went below 0 when an irqfd was taken down, which read as
+ * close to 2^64 events.
+ */
+TEST_F(vm, semaphore)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC | EFD_SEMAPHORE);
+	uint64_t left;
+
+	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
+
+	assign_ok(self->v.vm, fd, GSI_MSI);
+	unassign_ok(self->v.vm, fd, GSI_MSI);
+	left = take(fd);
+	TEST_ASSERT(!left, "Wanted an empty eventfd, read %lu", left);
+
+	assign_ok(self->v.vm, fd, GSI_MSI);
+	add(fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	unassign_ok(self->v.vm, fd, GSI_MSI);
+	left = take(fd);
+	TEST_ASSERT(!left, "Wanted an empty eventfd, read %lu", left);
+
+	add(fd, 2);
+	TEST_ASSERT(take(fd) == 1 && take(fd) == 1 && !take(fd), "Wanted a count of 2 one by one");
+	close(fd);
+}
+
+static void *write_one(void *arg)
+{
+	add(*(int *)arg, 1);
+	return NULL;
+}
+
+/*
+ * Whoever sleeps because the count is too large for his is woken when an irqfd
+ * takes it, as he would be by a read().
+ *
+ * Linux up to 6.12 and later lets him sleep on.
+ */
+TEST_F(vm, wakes_writers)
+{
+	int fd = eventfd(0, EFD_CLOEXEC), ret;
+	struct timespec until;
+	pthread_t thread;
+
+	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
+
+	add(fd, ~0ull - 1);
+	TEST_ASSERT(!pthread_create(&thread, NULL, write_one, &fd), "pthread_create() failed");
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	TEST_ASSERT(pthread_tryjoin_np(thread, NULL) == EBUSY, "Wanted the writer to sleep");
+
+	assign_ok(self->v.vm, fd, GSI_MSI);
+	wait_for_irqs(&self->v, VECTOR, 1);
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	ret = pthread_timedjoin_np(thread, NULL, &until);
+	TEST_ASSERT(!ret, "Wanted the writer to wake up and end, got %s", strerror(ret));
+
+	/* What he wrote is an event like any other. */
+	add(fd, 1);
+	wait_for_irqs(&self->v, VECTOR, 2);
+	unassign_ok(self->v.vm, fd, GSI_MSI);
+	close(fd);
+}
+
+/* Once KVM_SET_GSI_ROUTING has returned, the old vector is history. */
+TEST_F(vm, route_change)
+{
+	uint64_t seen[2] = {};
+	int i;
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+
+	for (i = 0; i < 50; i++) {
+		const uint8_t vectors[] = { VECTOR, VECTOR2 };
+		int new = i & 1;
+
+		set_msi_route(self->v.vm, vectors[new]);
+		add(self->fd, 1);
+		wait_for_irqs(&self->v, vectors[new], ++seen[new]);
+		TEST_ASSERT(irqs(&self->v, vectors[!new]) == seen[!new],
+			    "Round %d: vector 0x%x after its route was gone", i, vectors[!new]);
+	}
+
+	assert_irqs(&self->v, VECTOR, seen[0]);
+	assert_irqs(&self->v, VECTOR2, seen[1]);
+}
+
+TEST_F(vm, route_change_under_fire)
+{
+	struct shooter shooter;
+	int i, j;
+
+	set_msi_route(self->v.vm, VECTOR2);
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	start_shooting(&shooter, self->fd);
+
+	for (i = 0; i < 30; i++) {
+		uint8_t new = i & 1 ? VECTOR2 : VECTOR;
+		uint8_t old = i & 1 ? VECTOR : VECTOR2;
+		uint64_t seen_new, seen_old;
+
+		set_msi_route(self->v.vm, new);
+		/* What was injected before is still to be taken. */
+		pass(&self->v);
+		seen_old = irqs(&self->v, old);
+		seen_new = irqs(&self->v, new);
+
+		for (j = 0; j < 3; j++) {
+			let_shoot(&shooter, 2);
+			pass(&self->v);
+		}
+		TEST_ASSERT(irqs(&self->v, new) > seen_new, "Round %d: vector 0x%x doesn't come", i,
+			    new);
+		TEST_ASSERT(irqs(&self->v, old) == seen_old,
+			    "Round %d: vector 0x%x %lu times after its route was gone", i, old,
+			    irqs(&self->v, old) - seen_old);
+	}
+
+	stop_shooting(&shooter);
+}
+
+/* From one kind of route to every other, with the GSI and the eventfd staying. */
+TEST_F(vm, route_kinds)
+{
+	const struct kvm_irq_routing_entry msi = msi_route(GSI_MSI, VECTOR2);
+	const struct kvm_irq_routing_entry chips[] = {
+		chip_route(GSI_MSI, KVM_IRQCHIP_IOAPIC, GSI_BOTH),
+		chip_route(GSI_MSI, KVM_IRQCHIP_PIC_MASTER, GSI_BOTH),
+	};
+	enum { NONE, MSI, IOAPIC, BOTH };
+	/* Each after each. */
+	static const int kinds[] = { MSI, IOAPIC, MSI, BOTH, MSI, NONE, IOAPIC, BOTH, IOAPIC,
+				     NONE, BOTH, NONE, MSI };
+	uint64_t seen = 0, seen_msi = 0;
+	int i;
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		switch (kinds[i]) {
+		case NONE:
+			set_routes(self->v.vm, NULL, 0);
+			break;
+		case MSI:
+			set_routes(self->v.vm, &msi, 1);
+			seen_msi++;
+			break;
+		case IOAPIC:
+			set_routes(self->v.vm, chips, 1);
+			seen++;
+			break;
+		case BOTH:
+			set_routes(self->v.vm, chips, 2);
+			seen++;
+			break;
+		}
+
+		/* What is signalled without a route goes nowhere. */
+		if (kinds[i] == NONE)
+			continue;
+
+		add(self->fd, 1);
+		wait_for_irqs(&self->v, VECTOR2, seen_msi);
+		wait_for_irqs(&self->v, VECTOR, seen);
+	}
+
+	assert_irqs(&self->v, VECTOR2, seen_msi);
+	assert_irqs(&self->v, VECTOR, seen);
+}
+
+static unsigned long unreclaimable_kb(void)
+{
+	unsigned long kb = 0;
+	char line[128];
+	FILE *f;
+
+	f = fopen("/proc/meminfo", "r");
+	if (!f)
+		return 0;
+
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "SUnreclaim: %lu kB", &kb) == 1)
+			break;
+	fclose(f);
+	return kb;
+}
+
+/* Thousands of eventfds that come, are bound and are closed: nothing remains. */
+TEST_F(vm, hangup_leaks_nothing)
+{
+	const int rounds = 2000, tries = 4;
+	/* An irqfd and its eventfd have many more bytes than that. */
+	const long limit_kb = rounds * 64 / 1024;
+	long before, grown = 0;
+	unsigned long usec;
+	int fd, i, try;
+
+	if (!unreclaimable_kb())
+		SKIP(return, "No SUnreclaim in /proc/meminfo");
+
+	/* A leak shows every time; what else the machine does, now and then. */
+	for (try = 0; try < tries; try++) {
+		before = unreclaimable_kb();
+
+		for (i = 0; i < rounds; i++) {
+			fd = new_eventfd();
+			assign_ok(self->v.vm, fd, i & 1 ? GSI_MSI : GSI_IOAPIC);
+			close(fd);
+		}
+
+		for (usec = 0; usec < 1000000; usec += 20000) {
+			grown = unreclaimable_kb() - before;
+			if (grown < limit_kb)
+				break;
+			usleep(20000);
+		}
+		if (grown < limit_kb)
+			break;
+	}
+	TEST_ASSERT(try < tries, "%d times %d eventfds closed: %ld kB more each time", tries,
+		    rounds, grown);
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+}
+
+/*
+ * Level-triggered lines.  The line stays up from the signal to the guest's EOI,
+ * which lowers it and signals the resample eventfd.
+ */
+FIXTURE(resample) {
+	struct irq_vm v;
+	int fd;
+	int resamplefd;
+};
+
+FIXTURE_SETUP(resample)
+{
+	irq_vm_init(&self->v);
+	self->fd = new_eventfd();
+	self->resamplefd = new_eventfd();
+}
+
+FIXTURE_TEARDOWN(resample)
+{
+	close(self->fd);
+	close(self->resamplefd);
+	irq_vm_free(&self->v);
+}
+
+static bool line_is_up(struct irq_vm *v)
+{
+	return ioapic_state(v->vm).irr & (1u << GSI_LEVEL);
+}
+
+static bool in_service(struct irq_vm *v)
+{
+	return ioapic_state(v->vm).redirtbl[GSI_LEVEL].fields.remote_irr;
+}
+
+/* Injection is a worker's, lowering after a hang-up as well. */
+static void wait_for_line(struct irq_vm *v, bool up)
+{
+	unsigned long usec;
+
+	for (usec = 0; line_is_up(v) != up; usec += POLL_USEC) {
+		TEST_ASSERT(usec < WAIT_USEC, "Wanted the line %s, it is %s", up ? "up" : "down",
+			    up ? "down" : "up");
+		usleep(POLL_USEC);
+	}
+}
+
+/* Run until the guest has its interrupt, but not yet acknowledged it. */
+static void run_into_irq(struct irq_vm *v)
+{
+	WRITE_ONCE(v->guest->stop_before_eoi, 1);
+	assert_runs_to(v->vcpu, SYNC_BEFORE_EOI);
+	WRITE_ONCE(v->guest->stop_before_eoi, 0);
+}
+
+static void assert_resampled(int resamplefd, uint64_t want, const char *when)
+{
+	uint64_t got = take(resamplefd);
+
+	TEST_ASSERT(got == want, "%s: wanted %lu signals to the resample eventfd, got %lu", when,
+		    want, got);
+}
+
+TEST_F(resample, eoi)
+{
+	int i;
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+
+	for (i = 1; i <= 20; i++) {
+		add(self->fd, 1);
+		wait_for_line(&self->v, true);
+		TEST_ASSERT(!take(self->fd), "Wanted the count to be gone");
+
+		run_into_irq(&self->v);
+		TEST_ASSERT(line_is_up(&self->v) && in_service(&self->v),
+			    "Before EOI: wanted the line up and in service, it is %s and %s",
+			    line_is_up(&self->v) ? "up" : "down",
+			    in_service(&self->v) ? "in service" : "not");
+		assert_resampled(self->resamplefd, 0, "Before EOI");
+
+		pass(&self->v);
+		TEST_ASSERT(!line_is_up(&self->v) && !in_service(&self->v),
+			    "After EOI: wanted the line down and not in service, it is %s and %s",
+			    line_is_up(&self->v) ? "up" : "down",
+			    in_service(&self->v) ? "in service" : "not");
+		assert_resampled(self->resamplefd, 1, "After EOI");
+		TEST_ASSERT(irqs(&self->v, VECTOR) == i, "Wanted %d interrupts, got %lu", i,
+			    irqs(&self->v, VECTOR));
+	}
+
+	assert_irqs(&self->v, VECTOR, 20);
+	assert_resampled(self->resamplefd, 0, "With the line down");
+}
+
+/* Signalled again before EOI, by a device that can't wait: one interrupt. */
+TEST_F(resample, signal_before_eoi)
+{
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+
+	add(self->fd, 1);
+	wait_for_line(&self->v, true);
+	run_into_irq(&self->v);
+	add(self->fd, 1);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+
+	pass(&self->v);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/* A running guest, and user space as a device that has more to say each time. */
+TEST_F(resample, running_vcpu)
+{
+	unsigned long usec;
+	int i;
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	start_vcpu(&self->v);
+
+	for (i = 1; i <= 100; i++) {
+		add(self->fd, 1);
+		for (usec = 0; !take(self->resamplefd); usec += POLL_USEC) {
+			TEST_ASSERT(usec < WAIT_USEC, "Round %d: no EOI has been reported", i);
+			usleep(POLL_USEC);
+		}
+	}
+	stop_vcpu(&self->v);
+
+	assert_irqs(&self->v, VECTOR, 100);
+	assert_resampled(self->resamplefd, 0, "After the last one");
+}
+
+/* An EOI is for all that share the line; each knows if it was meant. */
+TEST_F(resample, shared_line)
+{
+	int fd = new_eventfd(), resamplefd = new_eventfd();
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	assign_resample_ok(self->v.vm, fd, GSI_LEVEL, resamplefd);
+
+	add(self->fd, 1);
+	add(fd, 1);
+	/* Both have raised it. */
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_line(&self->v, true);
+
+	pass(&self->v);
+	TEST_ASSERT(!line_is_up(&self->v), "After EOI: wanted the line down");
+	assert_resampled(self->resamplefd, 1, "First of two");
+	assert_resampled(resamplefd, 1, "Second of two");
+	assert_irqs(&self->v, VECTOR, 1);
+
+	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
+	add(fd, 1);
+	wait_for_line(&self->v, true);
+	assert_irqs(&self->v, VECTOR, 2);
+	assert_resampled(self->resamplefd, 0, "Deassigned");
+	assert_resampled(resamplefd, 1, "The one that is left");
+
+	close(fd);
+	close(resamplefd);
+}
+
+/* EOI lowers what irqfds raised; what user space raised stays up. */
+TEST_F(resample, line_of_user_space)
+{
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+
+	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
+	add(self->fd, 1);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+
+	run_into_irq(&self->v);
+	run_into_irq(&self->v);
+	assert_resampled(self->resamplefd, 1, "After the first EOI");
+	TEST_ASSERT(line_is_up(&self->v), "Wanted the line up, user space has raised it");
+
+	kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
+	pass(&self->v);
+	assert_resampled(self->resamplefd, 1, "After the second EOI");
+	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, nobody raises it");
+	assert_irqs(&self->v, VECTOR, 2);
+}
+
+/* A count that is there before the irqfd is raises the line, and is used up. */
+TEST_F(resample, pending_at_assign)
+{
+	add(self->fd, 3);
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	wait_for_line(&self->v, true);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/* Deassign lowers the line and stops listening to EOIs before it returns. */
+TEST_F(resample, deassign_lowers_line)
+{
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	add(self->fd, 1);
+	wait_for_line(&self->v, true);
+	run_into_irq(&self->v);
+
+	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
+	TEST_ASSERT(!line_is_up(&self->v), "After deassign: wanted the line down");
+
+	pass(&self->v);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_resampled(self->resamplefd, 0, "EOI after deassign");
+	TEST_ASSERT(!in_service(&self->v), "After EOI: wanted it not in service");
+}
+
+/* So does the eventfd's last close, in a moment. */
+TEST_F(resample, hangup_lowers_line)
+{
+	int fd = new_eventfd();
+
+	assign_resample_ok(self->v.vm, fd, GSI_LEVEL, self->resamplefd);
+	add(fd, 1);
+	wait_for_line(&self->v, true);
+	run_into_irq(&self->v);
+
+	close(fd);
+	wait_for_line(&self->v, false);
+
+	/* The line is lowered last, so nobody listens any more. */
+	pass(&self->v);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_resampled(self->resamplefd, 0, "EOI after the hang-up");
+
+	/* The GSI is there for others, and the resample eventfd, too. */
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 2);
+	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/* User space may close the resample eventfd first, or the VM. */
+TEST_F(resample, closed_first)
+{
+	int resamplefd = new_eventfd();
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, resamplefd);
+	close(resamplefd);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	TEST_ASSERT(!line_is_up(&self->v), "After EOI: wanted the line down");
+
+	add(self->fd, 1);
+	wait_for_line(&self->v, true);
+	irq_vm_free(&self->v);
+	add(self->fd, 2);
+	TEST_ASSERT(take(self->fd) == 2, "Wanted a plain eventfd with a count of 2");
+
+	irq_vm_init(&self->v);
+}
+
+TEST_F(resample, errno_fd)
+{
+	struct kvm_vm *vm = self->v.vm;
+	int fd, pipefd[2];
+
+	ASSERT_ERRNO(EBADF, irqfd_resample(vm, self->fd, GSI_LEVEL, -1), "Resample fd -1");
+
+	fd = new_eventfd();
+	close(fd);
+	ASSERT_ERRNO(EBADF, irqfd_resample(vm, self->fd, GSI_LEVEL, fd), "A closed resample fd");
+
+	TEST_ASSERT(!pipe(pipefd), "pipe(): %s", strerror(errno));
+	ASSERT_ERRNO(EINVAL, irqfd_resample(vm, self->fd, GSI_LEVEL, pipefd[1]),
+		     "A pipe as resample fd");
+	ASSERT_ERRNO(EINVAL, irqfd_resample(vm, pipefd[1], GSI_LEVEL, self->resamplefd),
+		     "A pipe with a resample fd");
+	ASSERT_ERRNO(EBADF, irqfd_resample(vm, -1, GSI_LEVEL, self->resamplefd),
+		     "Fd -1 with a resample fd");
+	close(pipefd[0]);
+	close(pipefd[1]);
+
+	/* None of them has taken the eventfd. */
+	assign_resample_ok(vm, self->fd, GSI_LEVEL, self->resamplefd);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/* Two threads that get in each other's way, within a VM and across two. */
+FIXTURE(race) {
+	struct irq_vm v[2];
+};
+
+FIXTURE_VARIANT(race) {
+	bool two_vms;
+};
+
+FIXTURE_VARIANT_ADD(race, one_vm) {
+	.two_vms = false,
+};
+
+FIXTURE_VARIANT_ADD(race, two_vms) {
+	.two_vms = true,
+};
+
+FIXTURE_SETUP(race)
+{
+	irq_vm_init(&self->v[0]);
+	if (variant->two_vms)
+		irq_vm_init(&self->v[1]);
+	else
+		self->v[1] = self->v[0];
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	irq_vm_free(&self->v[0]);
+	if (variant->two_vms)
+		irq_vm_free(&self->v[1]);
+}
+
+struct racer {
+	pthread_t thread;
+	pthread_barrier_t *barrier;
+	struct kvm_vm *vm;
+	uint32_t gsi;
+	int *fd;
+	int rounds;
+	int ret;
+};
+
+static void start_race(struct racer *racers, pthread_barrier_t *barrier, void *(*fn)(void *),
+		       struct irq_vm *v, int *fd, int rounds)
+{
+	int i;
+
+	pthread_barrier_init(barrier, NULL, 3);
+	for (i = 0; i < 2; i++) {
+		racers[i].barrier = barrier;
+		racers[i].vm = v[i].vm;
+		racers[i].gsi = i ? GSI_MSI2 : GSI_MSI;
+		racers[i].fd = fd;
+		racers[i].rounds = rounds;
+		TEST_ASSERT(!pthread_create(&racers[i].thread, NULL, fn, &racers[i]),
+			    "pthread_create() failed");
+	}
+}
+
+static void end_race(struct racer *racers)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		TEST_ASSERT(!pthread_join(racers[i].thread, NULL), "pthread_join() failed");
+	pthread_barrier_destroy(racers->barrier);
+}
+
+static void *claim(void *arg)
+{
+	struct racer *r = arg;
+	int i;
+
+	for (i = 0; i < r->rounds; i++) {
+		pthread_barrier_wait(r->barrier);
+		r->ret = irqfd(r->vm, *r->fd, r->gsi);
+		pthread_barrier_wait(r->barrier);
+	}
+	return NULL;
+}
+
+/*
+ * Both want the same eventfd, one gets it and the other EBUSY.
+ *
+ * Linux up to 6.12 gives it to both if they are of different VMs.
+ */
+TEST_F(race, one_winner)
+{
+	const int rounds = 300;
+	pthread_barrier_t barrier;
+	struct racer racers[2];
+	int fd, i, winner;
+
+	start_race(racers, &barrier, claim, self->v, &fd, rounds);
+
+	for (i = 0; i < rounds; i++) {
+		fd = new_eventfd();
+		pthread_barrier_wait(&barrier);
+		pthread_barrier_wait(&barrier);
+
+		winner = racers[0].ret ? 1 : 0;
+		TEST_ASSERT(!racers[winner].ret && racers[!winner].ret == EBUSY,
+			    "Round %d: wanted success and EBUSY, got %d (%s) and %d (%s)", i,
+			    racers[0].ret, strerror(racers[0].ret),
+			    racers[1].ret, strerror(racers[1].ret));
+
+		unassign_ok(racers[winner].vm, fd, racers[winner].gsi);
+		assign_ok(racers[!winner].vm, fd, racers[!winner].gsi);
+		close(fd);
+	}
+
+	end_race(racers);
+}
+
+/* Assign, signal and deassign over and over, on an eventfd that may be closed. */
+static void *juggle(void *arg)
+{
+	struct racer *r = arg;
+	bool closes = r->gsi == GSI_MSI2;
+	const uint64_t one = 1;
+	int i, j, ret;
+
+	for (i = 0; i < r->rounds; i++) {
+		pthread_barrier_wait(r->barrier);
+
+		for (j = 0; j < 4; j++) {
+			/* The other one has it, or has closed it. */
+			ret = irqfd(r->vm, *r->fd, r->gsi);
+			TEST_ASSERT(!ret || ret == EBUSY || ret == EBADF,
+				    "Round %d, assign: wanted success, EBUSY or EBADF, got %d (%s)",
+				    i, ret, strerror(ret));
+
+			ret = write(*r->fd, &one, sizeof(one)) < 0 ? errno : 0;
+			TEST_ASSERT(!ret || ret == EBADF,
+				    "Round %d, write: wanted success or EBADF, got %d (%s)", i, ret,
+				    strerror(ret));
+
+			/* With the irqfd bound, unbound, or the other one's. */
+			if (closes && i % 3 == 2 && j == i % 4)
+				close(*r->fd);
+
+			ret = unassign(r->vm, *r->fd, r->gsi);
+			TEST_ASSERT(!ret || ret == EBADF,
+				    "Round %d, deassign: wanted success or EBADF, got %d (%s)", i,
+				    ret, strerror(ret));
+		}
+
+		pthread_barrier_wait(r->barrier);
+	}
+	return NULL;
+}
+
+/*
+ * Assign against deassign against close of one eventfd.  Pins the races between
+ * them: irqfds freed twice, or used after they were, or never freed.
+ */
+TEST_F(race, juggle)
+{
+	const int rounds = 600;
+	pthread_barrier_t barrier;
+	struct racer racers[2];
+	uint64_t before;
+	int fd, i, ret;
+
+	start_race(racers, &barrier, juggle, self->v, &fd, rounds);
+
+	for (i = 0; i < rounds; i++) {
+		fd = new_eventfd();
+		pthread_barrier_wait(&barrier);
+		pthread_barrier_wait(&barrier);
+
+		/* Both have deassigned, so nobody has it. */
+		ret = irqfd(racers[i & 1].vm, fd, GSI_MSI);
+		ASSERT_ERRNO(i % 3 == 2 ? EBADF : 0, ret, "Round %d: assign afterwards", i);
+		if (!ret)
+			close(fd);
+	}
+
+	end_race(racers);
+
+	/* Nothing of all this is left. */
+	for (i = 0; i < 2; i++) {
+		pass(&self->v[i]);
+		before = irqs(&self->v[i], VECTOR);
+		fd = new_eventfd();
+		assign_ok(self->v[i].vm, fd, GSI_MSI);
+		add(fd, 1);
+		assert_irqs(&self->v[i], VECTOR, before + 1);
+		close(fd);
+	}
+}
+
+struct close_both {
+	pthread_barrier_t barrier;
+	int fd;
+};
+
+static void *close_eventfd(void *arg)
+{
+	struct close_both *c = arg;
+
+	pthread_barrier_wait(&c->barrier);
+	close(c->fd);
+	return NULL;
+}
+
+/* Eventfd and VM are closed at the same time: whichever is first, both are gone. */
+TEST(close_both)
+{
+	struct close_both c;
+	pthread_t thread;
+	int i, resamplefd;
+
+	for (i = 0; i < 60; i++) {
+		struct kvm_vm *vm = vm_create_barebones();
+
+		vm_create_irqchip(vm);
+		pthread_barrier_init(&c.barrier, NULL, 2);
+		c.fd = new_eventfd();
+		resamplefd = new_eventfd();
+		if (i & 1)
+			assign_ok(vm, c.fd, GSI_IOAPIC);
+		else
+			assign_resample_ok(vm, c.fd, GSI_LEVEL, resamplefd);
+		add(c.fd, 1);
+
+		TEST_ASSERT(!pthread_create(&thread, NULL, close_eventfd, &c),
+			    "pthread_create() failed");
+		pthread_barrier_wait(&c.barrier);
+		kvm_vm_free(vm);
+		TEST_ASSERT(!pthread_join(thread, NULL), "pthread_join() failed");
+
+		close(resamplefd);
+		pthread_barrier_destroy(&c.barrier);
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	struct kvm_vcpu *vcpu;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD_RESAMPLE));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IOEVENTFD));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SIGNAL_MSI));
+
+	/*
+	 * Hold a VM throughout.  Most subtests have one of their own, and if
+	 * each of them were the first and the last one, each would switch
+	 * virtualization on and off on all CPUs, and patch the kernel's text
+	 * for it.
+	 */
+	vm_create_with_one_vcpu(&vcpu, NULL);
+
+	return test_harness_run(argc, argv);
+}
