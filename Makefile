@@ -21,6 +21,7 @@ demo:
 	@scripts/demo
 
 check:
+	@[ "$(LANE)" = list ] || scripts/modules cloud
 	@scripts/check
 
 lint:
