@@ -40,10 +40,12 @@ def unpacked(vmlinuz):
 
     QEMU starts it by its PVH entry, and the emulated processor is spared the
     unpacking: a second of every boot. An image that isn't packed with zstd
-    is left to unpack itself.
+    is left to unpack itself; one that isn't packed at all is taken as it is.
     """
     with open(vmlinuz, "rb") as f:
         image = f.read()
+    if image[:4] == b"\x7fELF":
+        return vmlinuz
     if len(image) < 0x250 or image[0x202:0x206] != b"HdrS":
         raise Trouble(f"{vmlinuz} is not a kernel image")
     start = (image[0x1F1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]

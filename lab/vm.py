@@ -20,8 +20,10 @@ from common import BUILD, TOP, Trouble
 
 SPLAT, TIMEOUT, TROUBLE, PANIC = 123, 124, 125, 126
 TAIL = 25
-BOOT_LIMIT = {"amd": 120, "intel": 400}
-RUN_LIMIT = {"amd": 300, "intel": 900}
+# Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
+OWN = ("debug", "kcsan")
+BOOT_LIMIT = {"amd": 120, "intel": 400, "own": 300}
+RUN_LIMIT = {"amd": 300, "intel": 900, "own": 900}
 PANICKED = "Kernel panic - not syncing"
 PANIC_END = b"---[ end Kernel panic"
 
@@ -68,8 +70,9 @@ def options(argv):
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kvm", choices=("ours", "stock"), default="ours",
                    help="KVM modules: build/modules, or those of the kernel image (default: ours)")
-    p.add_argument("--kernel", choices=("cloud", "rt"), default="cloud",
-                   help="Debian's cloud kernel or its PREEMPT_RT one (default: cloud)")
+    p.add_argument("--kernel", choices=("cloud", "rt", *OWN), default="cloud",
+                   help="Debian's cloud kernel, its PREEMPT_RT one, or one of scripts/debug-kernel "
+                        "(default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
                    help="SVM in QEMU or VMX in Bochs; the real one where it can be nested")
     p.add_argument("--icount", action="store_true",
@@ -86,7 +89,8 @@ def options(argv):
     p.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
                    help="a variable for PROGRAM (default: this environment's value)")
     p.add_argument("--timeout", type=float, metavar="S",
-                   help="seconds for the whole run (default: 300; intel: 900; a shell: none)")
+                   help="seconds for the whole run (default: 300; intel, debug, kcsan: 900; "
+                        "a shell: none)")
     p.add_argument("--log", metavar="FILE", help="write the guest's kernel log there")
     p.add_argument("--shell", action="store_true", help="an interactive shell there (not in Bochs)")
     p.add_argument("--verbose", action="store_true", help="say how long each step took")
@@ -102,6 +106,10 @@ def complete(o):
     o.append = [" ".join(o.append)] if o.append else []
     o.hardware = not o.icount and emulator.hardware(o.cpu)
     o.bochs = o.cpu == "intel" and not o.hardware
+    if o.kernel in OWN and o.kvm == "stock":
+        raise Trouble(f"--kernel {o.kernel} has no stock modules: --kvm stock is for cloud and rt")
+    if o.kernel in OWN and o.bochs:
+        raise Trouble(f"--kernel {o.kernel} does not start in Bochs: use --cpu amd")
     if o.icount and o.cpu != "amd":
         raise Trouble("--icount is QEMU's: it goes with --cpu amd")
     if o.shell and o.bochs:
@@ -119,7 +127,7 @@ def complete(o):
     o.mem = int(m[1]) * (1024 if m[2] == "G" else 1)
     if o.mem < 256:
         raise Trouble(f"--mem {o.mem}: too little")
-    lane = "intel" if o.bochs else "amd"
+    lane = "intel" if o.bochs else "own" if o.kernel in OWN else "amd"
     if o.timeout is None:
         o.timeout = 7 * 86400 if o.shell else RUN_LIMIT[lane]
     if o.timeout <= 0:
@@ -129,18 +137,22 @@ def complete(o):
 
 def kernel_image(kind):
     image = os.path.join(BUILD, "kernel", kind)
+    how = f"scripts/debug-kernel {kind}" if kind in OWN else "make modules"
     try:
         with open(os.path.join(image, "release"), encoding="utf-8") as f:
             release = f.read().strip()
     except OSError:
-        raise Trouble(f"no kernel in build/kernel/{kind}: run make modules") from None
+        raise Trouble(f"no kernel in build/kernel/{kind}: run {how}") from None
     path = os.path.join(image, "boot", f"vmlinuz-{release}")
     if not os.path.exists(path):
-        raise Trouble(f"build/kernel/{kind}/boot/vmlinuz-{release} is missing: run make modules")
+        raise Trouble(f"build/kernel/{kind}/boot/vmlinuz-{release} is missing: run {how}")
     return image, release, path
 
 
 def our_modules(kind):
+    """Those that go before what the image has; a kernel of our own is built with them."""
+    if kind in OWN:
+        return []
     where = os.path.join(BUILD, "modules", kind)
     names = ("kvm.ko", "kvm-amd.ko", "kvm-intel.ko")
     for name in names:

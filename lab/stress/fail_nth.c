@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Each of the calls that concern irqfds and iosignalfds, with its first memory
+ * allocation or copy from user space failing, its second, and so on until it has
+ * none left to fail.
+ *
+ * What gives something back must do without memory.  What takes something must
+ * say ENOMEM and leave all as it was: the same call works next time, and a
+ * doorbell and an irqfd that were there before do what they did.
+ *
+ * Needs a kernel with fault injection (scripts/vm --kernel debug).  Prints TAP.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/kvm.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define MAX_POINTS	2000
+
+/* A guest of three instructions in real mode: ring, then say so, and again. */
+#define CODE		0x1000
+#define DONE_PORT	0xf4
+#define WITNESS_PORT	0x200
+#define WITNESS_GSI	20
+
+#define MSI_GSI		24
+#define LEVEL_GSI	5
+#define DOORBELL	0xd0000000
+#define COUNTED		5
+
+static const uint8_t code[] = {
+	0xee,				/* 1: out %al, %dx */
+	0xe6, DONE_PORT,		/* out %al, $DONE_PORT */
+	0xeb, 0xfb,			/* jmp 1b */
+};
+
+static int kvm, run_size, nth_fd;
+static int vm, vcpu;
+static struct kvm_run *run;
+static int witness_bell, witness_irqfd;	/* eventfds */
+static int efd, efd2, resamplefd;	/* for the scenario */
+static uint8_t *mem;
+static unsigned long points;
+static char why[200];
+
+static void die(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int get_eventfd(unsigned int count)
+{
+	int fd = eventfd(count, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (fd < 0)
+		die("eventfd");
+	return fd;
+}
+
+static uint64_t count_of(int fd)
+{
+	uint64_t n = 0;
+
+	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static bool __attribute__((format(printf, 1, 2))) wrong(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/* Calls */
+
+static int irqfd(int fd, uint32_t gsi, uint32_t flags, int resample)
+{
+	struct kvm_irqfd args = {
+		.fd = fd, .gsi = gsi, .flags = flags, .resamplefd = resample,
+	};
+
+	return ioctl(vm, KVM_IRQFD, &args);
+}
+
+static int iosignalfd(int fd, uint64_t addr, uint32_t len, uint32_t flags,
+		      uint64_t value)
+{
+	struct kvm_ioeventfd args = {
+		.fd = fd, .addr = addr, .len = len, .flags = flags,
+		.datamatch = value,
+	};
+
+	return ioctl(vm, KVM_IOEVENTFD, &args);
+}
+
+static int zone(unsigned long request, uint64_t addr)
+{
+	struct kvm_coalesced_mmio_zone args = { .addr = addr, .size = 16 };
+
+	return ioctl(vm, request, &args);
+}
+
+static int set_routes(unsigned int nr_msis)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entries[24 + 64];
+	} table = {};
+	uint32_t i;
+
+	for (i = 0; i < 24 + nr_msis; i++) {
+		struct kvm_irq_routing_entry *e = &table.entries[i];
+
+		e->gsi = i;
+		if (i < 24) {
+			e->type = KVM_IRQ_ROUTING_IRQCHIP;
+			e->u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+			e->u.irqchip.pin = i;
+		} else {
+			e->type = KVM_IRQ_ROUTING_MSI;
+			e->u.msi.address_lo = 0xfee00000;
+			e->u.msi.data = 0x40 + i;
+		}
+	}
+	table.head.nr = i;
+	return ioctl(vm, KVM_SET_GSI_ROUTING, &table);
+}
+
+/* The VM that the calls are made on, and its witnesses */
+
+/* A write to PORT in the guest; was it left to user space? */
+static bool out(uint16_t port)
+{
+	struct kvm_regs regs = { .rip = CODE, .rdx = port, .rflags = 2 };
+	bool seen = false;
+
+	if (ioctl(vcpu, KVM_SET_REGS, &regs))
+		die("KVM_SET_REGS");
+	for (;;) {
+		if (ioctl(vcpu, KVM_RUN, 0))
+			die("KVM_RUN");
+		if (run->exit_reason != KVM_EXIT_IO)
+			die("exit reason");
+		if (run->io.port == DONE_PORT)
+			return seen;
+		seen = true;
+	}
+}
+
+static void create_vm(void)
+{
+	struct kvm_userspace_memory_region region = { .memory_size = 0x10000 };
+	struct kvm_sregs sregs;
+
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (vm < 0)
+		die("KVM_CREATE_VM");
+	region.userspace_addr = (uintptr_t)mem;
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ||
+	    ioctl(vm, KVM_CREATE_IRQCHIP, 0))
+		die("VM");
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	if (vcpu < 0)
+		die("KVM_CREATE_VCPU");
+	run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED)
+		die("vCPU's shared page");
+	if (ioctl(vcpu, KVM_GET_SREGS, &sregs))
+		die("KVM_GET_SREGS");
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	if (ioctl(vcpu, KVM_SET_SREGS, &sregs))
+		die("KVM_SET_SREGS");
+
+	witness_bell = get_eventfd(0);
+	witness_irqfd = get_eventfd(0);
+	if (iosignalfd(witness_bell, WITNESS_PORT, 1, KVM_IOEVENTFD_FLAG_PIO, 0) ||
+	    irqfd(witness_irqfd, WITNESS_GSI, 0, 0) || set_routes(8))
+		die("witnesses");
+
+	efd = get_eventfd(COUNTED);
+	efd2 = get_eventfd(0);
+	resamplefd = get_eventfd(0);
+}
+
+static void close_vm(void)
+{
+	munmap(run, run_size);
+	close(vcpu);
+	close(vm);
+	close(witness_bell);
+	close(witness_irqfd);
+	close(efd);
+	close(efd2);
+	close(resamplefd);
+}
+
+static bool witnesses_live(void)
+{
+	uint64_t one = 1;
+
+	if (out(WITNESS_PORT) || count_of(witness_bell) != 1)
+		return wrong("another iosignalfd doesn't ring any more");
+	if (write(witness_irqfd, &one, sizeof(one)) < 0 ||
+	    readable(witness_irqfd))
+		return wrong("another irqfd doesn't take its events any more");
+	return true;
+}
+
+/* Failing */
+
+static void set(const char *file, const char *value)
+{
+	char path[100];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s", file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		die(path);
+	close(fd);
+}
+
+/* Copying the number from here may be what fails; then it comes no more. */
+static void set_nth(unsigned int n)
+{
+	char text[12];
+	int len = snprintf(text, sizeof(text), "%u", n);
+
+	while (pwrite(nth_fd, text, len, 0) != len)
+		if (errno != EFAULT)
+			die("fail-nth");
+}
+
+/* Has the failure come?  Whether or not, there will be none any more. */
+static bool failed(void)
+{
+	char text[12] = "";
+	bool came = false;
+
+	if (pread(nth_fd, text, sizeof(text) - 1, 0) > 0)
+		came = !atoi(text);
+	else if (errno != EFAULT)
+		die("fail-nth");
+	set_nth(0);
+	return came;
+}
+
+/* Scenarios */
+
+struct scenario {
+	const char *name;
+	bool gives_back;	/* must work, whatever fails */
+	bool repeatable;	/* leaves the VM as it was, or as the last time */
+	void (*before)(void);	/* on a VM of its own */
+	int (*call)(void);
+	bool (*undone)(void);	/* after it failed: did nothing happen? */
+};
+
+static bool efd_is_free(void)
+{
+	if (count_of(efd) != COUNTED)
+		return wrong("the eventfd's counter has changed");
+	if (eventfd_write(efd, COUNTED) || !readable(efd))
+		return wrong("the eventfd's events are taken");
+	return true;
+}
+
+static int assign_msi(void)
+{
+	return irqfd(efd, MSI_GSI, 0, 0);
+}
+
+static int assign_pin(void)
+{
+	return irqfd(efd, LEVEL_GSI, 0, 0);
+}
+
+static int assign_level(void)
+{
+	return irqfd(efd, LEVEL_GSI, KVM_IRQFD_FLAG_RESAMPLE, resamplefd);
+}
+
+static void with_level(void)
+{
+	if (irqfd(efd2, LEVEL_GSI, KVM_IRQFD_FLAG_RESAMPLE, resamplefd))
+		die("a level irqfd");
+}
+
+static void with_msi(void)
+{
+	if (assign_msi())
+		die("an irqfd");
+}
+
+static void with_own_level(void)
+{
+	if (assign_level())
+		die("a level irqfd");
+}
+
+static int deassign_msi(void)
+{
+	return irqfd(efd, MSI_GSI, KVM_IRQFD_FLAG_DEASSIGN, 0);
+}
+
+static int deassign_level(void)
+{
+	return irqfd(efd, LEVEL_GSI, KVM_IRQFD_FLAG_DEASSIGN, 0);
+}
+
+static int signal_msi(void)
+{
+	return eventfd_write(efd, 1);
+}
+
+static int hang_up(void)
+{
+	int fd = efd;
+
+	efd = -1;
+	return close(fd);
+}
+
+static int assign_any(void)
+{
+	return iosignalfd(efd, DOORBELL, 4, 0, 0);
+}
+
+static int assign_no_length(void)
+{
+	return iosignalfd(efd, DOORBELL, 0, 0, 0);
+}
+
+static int assign_value(void)
+{
+	return iosignalfd(efd, DOORBELL, 4, KVM_IOEVENTFD_FLAG_DATAMATCH, 7);
+}
+
+/* Far from the other values, so that the index of them has to grow. */
+static int assign_far_value(void)
+{
+	return iosignalfd(efd, DOORBELL, 8, KVM_IOEVENTFD_FLAG_DATAMATCH,
+			  UINT64_MAX);
+}
+
+static void with_value(void)
+{
+	if (iosignalfd(efd2, DOORBELL, 4, KVM_IOEVENTFD_FLAG_DATAMATCH, 1))
+		die("an iosignalfd");
+}
+
+static void with_near_values(void)
+{
+	uint64_t value;
+
+	for (value = 0; value < 70; value++)
+		if (iosignalfd(efd2, DOORBELL, 8,
+			       KVM_IOEVENTFD_FLAG_DATAMATCH, value))
+			die("an iosignalfd");
+}
+
+/* As many addresses as make the next one want a larger table. */
+static void with_addresses(void)
+{
+	uint64_t i;
+
+	for (i = 1; i <= 48; i++)
+		if (iosignalfd(efd2, DOORBELL + 8 * i, 4, 0, 0))
+			die("an iosignalfd");
+}
+
+static void with_any(void)
+{
+	if (assign_any())
+		die("an iosignalfd");
+}
+
+static void with_far_value(void)
+{
+	with_near_values();
+	if (assign_far_value())
+		die("an iosignalfd");
+}
+
+static int deassign_any(void)
+{
+	return iosignalfd(efd, DOORBELL, 4, KVM_IOEVENTFD_FLAG_DEASSIGN, 0);
+}
+
+static int deassign_far_value(void)
+{
+	return iosignalfd(efd, DOORBELL, 8, KVM_IOEVENTFD_FLAG_DEASSIGN |
+			  KVM_IOEVENTFD_FLAG_DATAMATCH, UINT64_MAX);
+}
+
+static bool not_at_doorbell(void)
+{
+	if (!deassign_any() || errno != ENOENT)
+		return wrong("it is registered nevertheless");
+	if (!deassign_far_value() || errno != ENOENT)
+		return wrong("it is registered nevertheless");
+	return efd_is_free();
+}
+
+static int add_zone(void)
+{
+	return zone(KVM_REGISTER_COALESCED_MMIO, DOORBELL + 0x1000);
+}
+
+static int drop_zone(void)
+{
+	return zone(KVM_UNREGISTER_COALESCED_MMIO, DOORBELL + 0x1000);
+}
+
+static void with_zones(void)
+{
+	uint64_t i;
+
+	for (i = 1; i <= 8; i++)
+		if (zone(KVM_REGISTER_COALESCED_MMIO, DOORBELL + 0x1000 * i))
+			die("a coalesced zone");
+}
+
+static int route(void)
+{
+	return set_routes(60);
+}
+
+/* A VM with one of everything, besides the one that the witnesses are in. */
+static int other;
+
+static void with_other_vm(void)
+{
+	int mine = vm;
+
+	other = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (other < 0 || ioctl(other, KVM_CREATE_IRQCHIP, 0))
+		die("another VM");
+	vm = other;
+	with_own_level();
+	if (irqfd(efd2, 3, 0, 0))
+		die("another VM's irqfd");
+	with_near_values();
+	with_addresses();
+	with_zones();
+	vm = mine;
+}
+
+static int close_other(void)
+{
+	return close(other);
+}
+
+static int create_other(void)
+{
+	other = ioctl(kvm, KVM_CREATE_VM, 0);
+	return other < 0 ? -1 : close(other);
+}
+
+/* What takes something must leave no trace of it when it fails. */
+#define TAKES(n, b, c, u) { .name = n, .before = b, .call = c, .undone = u }
+#define GIVES_BACK(n, b, c) { .name = n, .before = b, .call = c, .gives_back = true }
+
+#define REPEATS(n, c) { .name = n, .call = c, .repeatable = true }
+
+static const struct scenario scenarios[] = {
+	TAKES("irqfd.assign_msi", NULL, assign_msi, efd_is_free),
+	TAKES("irqfd.assign_pin", NULL, assign_pin, efd_is_free),
+	TAKES("irqfd.assign_level", NULL, assign_level, efd_is_free),
+	TAKES("irqfd.assign_second_level", with_level, assign_level, efd_is_free),
+	GIVES_BACK("irqfd.deassign", with_msi, deassign_msi),
+	GIVES_BACK("irqfd.deassign_level", with_own_level, deassign_level),
+	GIVES_BACK("irqfd.signal", with_msi, signal_msi),
+	GIVES_BACK("irqfd.hang_up", with_own_level, hang_up),
+	TAKES("iosignalfd.assign_any", NULL, assign_any, not_at_doorbell),
+	TAKES("iosignalfd.assign_no_length", NULL, assign_no_length, not_at_doorbell),
+	TAKES("iosignalfd.assign_value", NULL, assign_value, not_at_doorbell),
+	TAKES("iosignalfd.assign_to_group", with_value, assign_value, not_at_doorbell),
+	TAKES("iosignalfd.assign_far_value", with_near_values, assign_far_value,
+	      not_at_doorbell),
+	TAKES("iosignalfd.assign_many", with_addresses, assign_any, not_at_doorbell),
+	GIVES_BACK("iosignalfd.deassign_any", with_any, deassign_any),
+	GIVES_BACK("iosignalfd.deassign_far_value", with_far_value, deassign_far_value),
+	TAKES("bus.add_range", NULL, add_zone, NULL),
+	TAKES("bus.add_range_to_others", with_zones, add_zone, NULL),
+	GIVES_BACK("bus.drop_range", with_zones, drop_zone),
+	REPEATS("vm.route", route),
+	REPEATS("vm.create", create_other),
+	GIVES_BACK("vm.close", with_other_vm, close_other),
+};
+
+/* With a failure at point N; does it have that many?  -1 if something is wrong. */
+static int try(const struct scenario *s, unsigned int n)
+{
+	bool came;
+	int ret, err;
+
+	set_nth(n);
+	ret = s->call();
+	err = errno;
+	came = failed();
+
+	if (!ret)
+		return came;
+	/* EFAULT: the failure was in copying from user space. */
+	if (!came || (err != EFAULT && (s->gives_back || err != ENOMEM))) {
+		wrong("fails: %s", strerror(err));
+		return -1;
+	}
+	if (s->undone && !s->undone())
+		return -1;
+	if (!witnesses_live())
+		return -1;
+	if (s->call()) {
+		wrong("fails the next time: %s", strerror(errno));
+		return -1;
+	}
+	return 1;
+}
+
+static void test(unsigned int number, const struct scenario *s)
+{
+	unsigned int n;
+	int more = 1;
+
+	for (n = 1; more > 0 && n < MAX_POINTS; n++) {
+		if (n == 1 || !s->repeatable)
+			create_vm();
+		if (s->before)
+			s->before();
+		more = try(s, n);
+		if (more >= 0 && !witnesses_live())
+			more = -1;
+		if (!s->repeatable)
+			close_vm();
+	}
+	if (s->repeatable)
+		close_vm();
+	points += n - 2;
+	if (more)
+		printf("# with point %u: %s\n", n - 1, more < 0 ? why : "no end");
+	else
+		printf("# %u points\n", n - 2);
+	printf("%s %u - %s\n", more ? "not ok" : "ok", number, s->name);
+}
+
+int main(void)
+{
+	size_t i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (kvm < 0)
+		die("/dev/kvm");
+	run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth_fd < 0) {
+		printf("1..0 # SKIP this kernel has no fault injection\n");
+		return 0;
+	}
+	/* All allocations, small and large, those that may wait among them. */
+	set("failslab/ignore-gfp-wait", "N");
+	set("failslab/verbose", "0");
+	set("fail_page_alloc/ignore-gfp-wait", "N");
+	set("fail_page_alloc/ignore-gfp-highmem", "N");
+	set("fail_page_alloc/min-order", "0");
+	set("fail_page_alloc/verbose", "0");
+	set("fail_usercopy/verbose", "0");
+
+	mem = mmap(NULL, 0x10000, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (mem == MAP_FAILED)
+		die("guest memory");
+	memcpy(mem + CODE, code, sizeof(code));
+
+	printf("TAP version 13\n1..%zu\n", ARRAY_SIZE(scenarios));
+	for (i = 0; i < ARRAY_SIZE(scenarios); i++)
+		test(i + 1, &scenarios[i]);
+	printf("# %lu points in all\n", points);
+	return 0;
+}

@@ -1,0 +1,971 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of an irqfd: virt/kvm/irqfd.c, to be read beside it.  Names are those
+ * of the C where it has one; tests/models does the search.
+ *
+ * Who runs
+ * --------
+ *	user		the ioctls: kvm_irqfd_assign(), kvm_irqfd_deassign()
+ *	signaller	eventfd_signal() by who holds the context, not the file;
+ *			it may go on when the file is closed
+ *	fd_closer	close(2) of the eventfd and, when no system call holds the
+ *			file any more, eventfd_release()
+ *	vm_closer	close(2) of the VM and, when no ioctl is underway any more,
+ *			kvm_irqfd_release(); then the VM is freed, at once
+ *	inject_work	irqfd_inject()
+ *	shutdown_work	irqfd_shutdown()
+ *
+ * What must hold
+ * --------------
+ * - Memory: no irqfd, eventfd context or VM is used when it is freed, or freed
+ *   twice, and none is left over (use_*(), init).
+ * - Ownership: no irqfd ever has two owners (irqfd_own()).
+ * - Events: what was taken is injected unless the VM closes; nothing stays in
+ *   the counter while an irqfd is LIVE; a failed assign takes nothing; an end
+ *   drops nothing (check_events(), irqfd_quiesce()).
+ * - Quiet: an irqfd that was quiesced injects nothing, and it is before DEASSIGN
+ *   or VM close returns; no wake-up uses the VM after the grace period of its
+ *   close (enter_vm(), leave_vm()).
+ * - One irqfd on an eventfd (irqfd_claim()), and another one as soon as the
+ *   DEASSIGN that found the first, or VM close, has returned (user).
+ * - Nobody waits for ever: Spin's invalid end states.
+ *
+ * What is left out, and why nothing is missed for it
+ * --------------------------------------------------
+ * Weak memory: what two look at without a common lock is a bit that is tested
+ * and set with full ordering (owned), and a pointer that only ever turns NULL
+ * while others may look (vm).  To read NULL late is to read before it was written.
+ * wake_up_var() looks for who waits after it has held irqfds.lock, and who waits
+ * queues before he takes it.
+ *
+ * The counter is a bit, since a reader takes all of it.  EFD_SEMAPHORE is left
+ * out: there, what stays in the counter waits for the next signal by design.
+ *
+ * Other waiters of the eventfd, GSIs, routes and bypass have no part in any
+ * decision here.  irqfd_event() chooses freely between an architecture that can
+ * inject in the wake-up and one that can't.
+ *
+ * Level irqfds are level.pml's.  All that they add to this is that an assign may
+ * fail after it has claimed the eventfd (ATTACH_FAILS).
+ *
+ * irqfds[] are objects in memory, not places for them: none is used twice, so
+ * that a stale pointer can't be taken for a good one.
+ *
+ * How large a step is
+ * -------------------
+ * A step has at most one access that another process may interfere with; with
+ * it go locking, what is only touched under the lock, and unlocking.  To enter
+ * irqfd_srcu as late as in the step that reads @vm only makes a grace period wait
+ * for less, and irqfd_inject()'s read section, which is that one read, vanishes.
+ * What could be freed in between is used at both ends, in two steps.
+ *
+ * BREAK_* are mistakes that one could make; tests/models has the list, and each
+ * has to be found.
+ */
+
+/*
+ * The configurations, see the end.  SIGNALS is how often the eventfd is signalled;
+ * more of them with -D, for who has the time.
+ */
+#if defined(ENDS)
+#define VMS	1
+#define FDS	1
+#define IRQFDS	1
+#define TIMES	2
+#elif defined(REBIND)
+#define VMS	2
+#define FDS	1
+#define IRQFDS	2
+#define TIMES	1
+#elif defined(CONTEND)
+#define VMS	2
+#define FDS	1
+#define IRQFDS	2
+#define TIMES	1
+#define ATTACH_FAILS
+#elif defined(REUSE)
+#define VMS	2
+#define FDS	1
+#define IRQFDS	2
+#define TIMES	2
+#elif defined(TWO_FDS)
+#define VMS	1
+#define FDS	2
+#define IRQFDS	2
+#define TIMES	1
+#endif
+
+#ifndef SIGNALS
+#define SIGNALS	TIMES
+#endif
+
+/* mem */
+#define NONE	0
+#define THERE	1
+#define FREED	2
+
+/* irqfds[].list */
+#define NOWHERE	0
+#define ITEMS	1	/* kvm->irqfds.items */
+#define OWNED	2	/* kvm_irqfd_release()'s own */
+
+/* What an assign returns. */
+#define OK	0
+#define EBUSY	1
+#define EBADF	2
+#define ENOMEM	3
+
+typedef irqfd_t {
+	byte mem;
+	byte vm;		/* the VM's number plus 1, or NULL */
+	byte kvm;		/* the VM's number */
+	byte eventfd;		/* the eventfd's number */
+	bit owned;		/* IRQFD_OWNED */
+	byte list;
+	bit inject;		/* the work is queued ... */
+	bit injecting;		/* ... or runs, or both */
+	bit shutdown;
+	/* For what must hold only: */
+	byte owners;
+	bit due;		/* an event was taken and is not injected yet */
+	bit quiet;		/* irqfd_quiesce() is through */
+};
+
+typedef eventfd_t {
+	bit lock;		/* the wait queue's */
+	bit count;
+	byte first;		/* the number of the irqfd on the queue plus 1, or 0 */
+	byte refs;		/* to the context; freed with the last */
+	bit open;		/* there is an fd */
+	byte users;		/* system calls that hold the file */
+};
+
+typedef kvm_t {
+	byte mem;
+	bit lock;		/* irqfds.lock */
+	bit open;		/* there is an fd */
+	byte users;		/* system calls that hold the file */
+	byte wait_for;		/* readers that the grace period waits for */
+	bit waiting;		/* wait_var_event(): on the wait queue ... */
+	bit woken;		/* ... and off again */
+	/* For what must hold only: */
+	bit closing;		/* kvm_irqfd_release() has begun ... */
+	bit unused;		/* ... and waited for the grace period */
+};
+
+irqfd_t irqfds[IRQFDS];
+eventfd_t eventfds[FDS];
+kvm_t kvms[VMS];
+
+#define use_irqfd(i)	assert(irqfds[i].mem == THERE)
+#define use_eventfd(e)	assert(eventfds[e].refs > 0)
+#define use_kvm(v)	assert(kvms[v].mem == THERE)
+
+/*
+ * Locks.  under_*() begins an atomic sequence that is all of a critical section;
+ * lock_*() begins one that goes on after it.
+ */
+inline under_wqh(e)
+{
+	!eventfds[e].lock;
+	use_eventfd(e)
+}
+
+inline lock_wqh(e)
+{
+	under_wqh(e);
+	eventfds[e].lock = 1
+}
+
+inline unlock_wqh(e)
+{
+	use_eventfd(e);
+	eventfds[e].lock = 0
+}
+
+inline under_items(v)
+{
+	!kvms[v].lock;
+	use_kvm(v)
+}
+
+inline lock_items(v)
+{
+	under_items(v);
+	kvms[v].lock = 1
+}
+
+inline unlock_items(v)
+{
+	use_kvm(v);
+	kvms[v].lock = 0
+}
+
+/*
+ * irqfd_srcu: a grace period waits for the readers that there are when it begins.
+ * Readers are wake-ups; an eventfd has one at a time.
+ */
+byte readers;
+
+inline srcu_read_lock(e)
+{
+	readers = readers | (1 << (e))
+}
+
+inline srcu_read_unlock(e)
+{
+	readers = readers & ~(1 << (e));
+	kvms[0].wait_for = kvms[0].wait_for & ~(1 << (e));
+#if VMS > 1
+	kvms[1].wait_for = kvms[1].wait_for & ~(1 << (e));
+#endif
+}
+
+inline synchronize_srcu(v)
+{
+	kvms[v].wait_for = readers;
+	kvms[v].wait_for == 0
+}
+
+/* Where the eventfd's wait queue is unlocked and its irqfd may have changed. */
+#define first_of(e)	irqfds[eventfds[e].first - 1]
+
+inline check_events(e)
+{
+	assert(!eventfds[e].first || !first_of(e).vm || !eventfds[e].count)
+}
+
+/* Injection */
+
+/* An interrupt takes its time, and the VM has to stay for it. */
+inline enter_vm(i, v)
+{
+	use_irqfd(i);
+	use_kvm(v);
+	assert(!irqfds[i].quiet);
+	irqfds[i].due = 0
+}
+
+inline leave_vm(v)
+{
+	use_kvm(v)
+}
+
+proctype inject_work(byte i)
+{
+	byte v;
+
+end:	do
+	:: atomic {
+		irqfds[i].inject ->
+		use_irqfd(i);
+		irqfds[i].inject = 0;
+		irqfds[i].injecting = 1
+	   };
+	   atomic {
+		use_irqfd(i);
+		v = irqfds[i].vm
+	   };
+	   if
+	   :: v ->
+		atomic {
+			enter_vm(i, v - 1)
+		};
+		atomic {
+			leave_vm(v - 1);
+			irqfds[i].injecting = 0;
+			v = 0
+		}
+	   :: else ->
+		irqfds[i].injecting = 0
+	   fi
+	od
+}
+
+/* Of irqfd @i in VM @v, in a step of its own. */
+inline irqfd_event(i, v)
+{
+	atomic {
+		use_irqfd(i);
+		use_kvm(v);
+		assert(!kvms[v].unused);
+		if
+		:: enter_vm(i, v)
+		:: irqfds[i].inject = 1
+		fi
+	};
+	atomic {
+		leave_vm(v);
+		assert(!kvms[v].unused)
+	}
+}
+
+inline irqfd_take(i, e)
+{
+	taken = eventfds[e].count;
+	eventfds[e].count = 0;
+	irqfds[i].due = irqfds[i].due | taken
+}
+
+inline irqfd_own(i)
+{
+#ifdef BREAK_OWN	/* looks, then sets */
+	got = !irqfds[i].owned;
+	atomic {
+		irqfds[i].owned = 1;
+#else
+	atomic {
+		got = !irqfds[i].owned;
+		irqfds[i].owned = 1;
+#endif
+		irqfds[i].owners = irqfds[i].owners + got;
+		assert(irqfds[i].owners < 2)
+	}
+}
+
+/*
+ * irqfd_wakeup() for EPOLLIN, in two parts, and for EPOLLHUP, where the read
+ * section would only make a grace period wait.  The queue is locked.
+ */
+inline irqfd_wakeup_take(e)
+{
+	i = eventfds[e].first - 1;
+	use_irqfd(i);
+	srcu_read_lock(e);
+	v = irqfds[i].vm;
+#ifdef BREAK_NEW	/* takes what there is no VM for yet */
+	irqfd_take(i, e);
+#else
+	if
+	:: v -> irqfd_take(i, e)
+	:: else
+	fi;
+#endif
+}
+
+inline irqfd_wakeup_event(e)
+{
+	if
+	:: taken && v -> irqfd_event(i, v - 1)
+	:: else
+	fi;
+	atomic {
+		srcu_read_unlock(e)
+	}
+}
+
+inline irqfd_wakeup_hup(e)
+{
+	i = eventfds[e].first - 1;
+	irqfd_own(i);
+#ifdef BREAK_HANGUP	/* ends it on the spot */
+	if
+	:: got -> irqfd_end(i)
+	:: else
+	fi
+#else
+	if
+	:: got -> irqfds[i].shutdown = 1
+	:: else
+	fi
+#endif
+}
+
+/* The end */
+
+/* eventfd_ctx_remove_wait_queue(), which drops what it reads */
+inline irqfd_leave(i)
+{
+	atomic {
+		use_irqfd(i);
+		e = irqfds[i].eventfd;
+		under_wqh(e);
+		assert(!eventfds[e].count || kvms[irqfds[i].kvm].closing);
+		eventfds[e].count = 0;
+		eventfds[e].first = 0
+	}
+}
+
+inline flush_inject(i)
+{
+	!irqfds[i].inject && !irqfds[i].injecting
+}
+
+inline irqfd_quiesce(i)
+{
+#ifdef BREAK_QUIESCE	/* the other way round */
+	flush_inject(i);
+	irqfd_leave(i);
+#else
+	irqfd_leave(i);
+#ifndef BREAK_FLUSH	/* doesn't wait for the work */
+	flush_inject(i);
+#endif
+#endif
+	atomic {
+		use_irqfd(i);
+		assert(!irqfds[i].due || kvms[irqfds[i].kvm].closing);
+		irqfds[i].quiet = 1
+	}
+}
+
+/* @any: are there irqfds on kvm->irqfds.items? */
+inline look_at_items(v)
+{
+	any = irqfds[0].kvm == v && irqfds[0].list == ITEMS;
+#if IRQFDS > 1
+	any = any || irqfds[1].kvm == v && irqfds[1].list == ITEMS;
+#endif
+}
+
+/* Under irqfds.lock, which is let go of after the last use of the VM. */
+inline off_list(i)
+{
+	atomic {
+		use_irqfd(i);
+		v = irqfds[i].kvm;
+		lock_items(v);
+		irqfds[i].list = NOWHERE;
+		look_at_items(v)
+	};
+	atomic {
+		unlock_items(v)
+	}
+}
+
+inline wake_up_var(v)
+{
+	if
+	:: !any && kvms[v].waiting -> kvms[v].woken = 1
+	:: else
+	fi
+}
+
+inline irqfd_free(i)
+{
+	atomic {
+		use_irqfd(i);
+		e = irqfds[i].eventfd;
+		use_eventfd(e);
+		eventfds[e].refs--
+	};
+	off_list(i);
+	atomic {
+#ifndef BREAK_WAKE	/* wakes nobody */
+		wake_up_var(v);
+#endif
+		use_irqfd(i);
+		irqfds[i].mem = FREED
+	}
+}
+
+inline irqfd_end(i)
+{
+#ifdef BREAK_LIST	/* lets go of the VM before it is done with it */
+	off_list(i);
+	wake_up_var(v);
+#endif
+	irqfd_quiesce(i);
+	irqfd_free(i)
+}
+
+proctype shutdown_work(byte i)
+{
+	byte v, e;
+	bit any;
+
+end:	do
+	:: irqfds[i].shutdown ->
+		irqfds[i].shutdown = 0;
+		irqfd_end(i)
+	od
+}
+
+inline has_irqfds(v)
+{
+	atomic {
+#ifndef BREAK_HAS	/* looks without the lock */
+		under_items(v);
+#endif
+		look_at_items(v)
+	}
+}
+
+/* The next irqfd on a list of this VM, from @n on; IRQFDS if there is none. */
+inline next_on(which, v)
+{
+	do
+	:: n < IRQFDS && !(irqfds[n].kvm == v && irqfds[n].list == which) -> n++
+	:: else -> break
+	od
+}
+
+inline kvm_irqfd_release(k)
+{
+	atomic {
+		lock_items(k);
+		some = 0;
+		n = 0;
+		next_on(ITEMS, k)
+	};
+	do
+	:: n < IRQFDS ->
+		atomic {
+			use_irqfd(n);
+			irqfds[n].vm = 0
+		};
+		irqfd_own(n);
+		atomic {
+			if
+			:: got ->
+				irqfds[n].list = OWNED;
+				some = 1
+			:: else
+			fi;
+			n++;
+			next_on(ITEMS, k)
+		}
+	:: else -> break
+	od;
+	atomic {
+		unlock_items(k)
+	};
+
+	has_irqfds(k);
+	if
+	:: some || any ->
+		/*
+		 * Nothing is used when it is freed for want of this: an irqfd
+		 * that leaves its queue waits for the wake-up, and the flush for
+		 * the work.  What goes is that no wake-up uses the VM from here.
+		 */
+#ifndef BREAK_GRACE	/* doesn't wait for wake-ups */
+		synchronize_srcu(k);
+#endif
+		atomic {
+			kvms[k].unused = 1;
+			n = 0;
+			next_on(OWNED, k)
+		};
+		do
+		:: n < IRQFDS ->
+			irqfd_quiesce(n);
+			atomic {
+				n++;
+				next_on(OWNED, k)
+			}
+		:: else -> break
+		od;
+		atomic {
+			n = 0;
+			next_on(OWNED, k)
+		};
+		do
+		:: n < IRQFDS ->
+			irqfd_free(n);
+			atomic {
+				n++;
+				next_on(OWNED, k)
+			}
+		:: else -> break
+		od;
+
+#ifndef BREAK_WAIT	/* goes while a hang-up has an irqfd of this VM */
+		do
+		:: atomic {
+			kvms[k].waiting = 1;
+			kvms[k].woken = 0
+		   };
+		   has_irqfds(k);
+		   if
+		   :: any -> kvms[k].woken
+		   :: else -> break
+		   fi
+		od;
+		kvms[k].waiting = 0
+#endif
+	:: else
+	fi
+}
+
+/* That a vCPU's file may keep the VM longer is no help that one could count on. */
+inline close_vm(k)
+{
+	kvms[k].open = 0;
+	atomic {
+		!kvms[k].users ->
+		kvms[k].closing = 1
+	};
+	kvm_irqfd_release(k);
+	atomic {
+		use_kvm(k);
+		kvms[k].mem = FREED
+	}
+}
+
+proctype vm_closer(byte k)
+{
+	byte v, n, e;
+	bit got, any, some;
+
+	close_vm(k)
+}
+
+/* The ioctls.  @ret: EBADF if one of the fds is closed, else they hold both files. */
+inline get_files(k, f)
+{
+	atomic {
+		if
+		:: kvms[k].open && eventfds[f].open ->
+			kvms[k].users++;
+			eventfds[f].users++;
+			ret = OK
+		:: else -> ret = EBADF
+		fi
+	}
+}
+
+inline put_files(k, f)
+{
+	atomic {
+		kvms[k].users--;
+		eventfds[f].users--
+	}
+}
+
+inline irqfd_search(k, f)
+{
+#ifdef BREAK_SEARCH	/* looks, then locks */
+	found = eventfds[f].first;
+	atomic {
+		lock_wqh(f);
+#else
+	atomic {
+		lock_wqh(f);
+		found = eventfds[f].first;
+#endif
+		got = 0;
+		if
+		:: found -> use_irqfd(found - 1)
+		:: else
+		fi
+	};
+	if
+	:: found && irqfds[found - 1].kvm == k -> irqfd_own(found - 1)
+	:: else
+	fi;
+	atomic {
+		found = (got -> found : 0);
+		unlock_wqh(f)
+	}
+}
+
+inline kvm_irqfd_deassign(k, f)
+{
+	get_files(k, f);
+	found = 0;
+	if
+	:: ret == OK ->
+		irqfd_search(k, f);
+		if
+		:: found ->
+			i = found - 1;
+#ifdef BREAK_DEASSIGN	/* leaves it to the work, and returns */
+			irqfds[i].shutdown = 1
+#else
+			irqfd_end(i)
+#endif
+		:: else
+		fi;
+		put_files(k, f)
+	:: else
+	fi
+}
+
+inline irqfd_alloc(a, k, f)
+{
+	atomic {
+		irqfds[a].mem = THERE;
+		irqfds[a].kvm = k;
+		irqfds[a].eventfd = f;
+#ifndef BREAK_OWNED	/* has no owner as long as it is NEW */
+		irqfds[a].owned = 1;
+		irqfds[a].owners = 1;
+#endif
+		eventfds[f].refs++;
+		under_items(k);
+		irqfds[a].list = ITEMS
+	}
+}
+
+inline irqfd_claim(a, f)
+{
+#ifdef BREAK_CLAIM	/* looks, then locks */
+	ret = (eventfds[f].first -> EBUSY : OK);
+	atomic {
+		under_wqh(f);
+#else
+	atomic {
+		under_wqh(f);
+		ret = (eventfds[f].first -> EBUSY : OK);
+#endif
+		if
+		:: ret == OK ->
+			assert(!eventfds[f].first);
+			eventfds[f].first = a + 1
+		:: else
+		fi
+	}
+}
+
+inline irqfd_publish(a, k, f)
+{
+	atomic {
+		lock_wqh(f);
+		use_irqfd(a);
+		irqfds[a].vm = k + 1
+	};
+	atomic {
+		use_irqfd(a);
+		irqfds[a].owned = 0;
+		irqfds[a].owners = 0
+	};
+#ifdef BREAK_PUBLISH	/* drains in a second go */
+	atomic {
+		unlock_wqh(f)
+	};
+	atomic {
+		lock_wqh(f)
+	};
+#endif
+#ifndef BREAK_DRAIN	/* leaves what is in the counter */
+	atomic {
+		use_irqfd(a);
+		irqfd_take(a, f)
+	};
+	if
+	:: taken -> irqfd_event(a, k)
+	:: else
+	fi;
+#endif
+	atomic {
+		check_events(f);
+		unlock_wqh(f)
+	}
+}
+
+inline kvm_irqfd_assign(a, k, f)
+{
+	get_files(k, f);
+	if
+	:: ret == OK ->
+		irqfd_alloc(a, k, f);
+		irqfd_claim(a, f);
+		if
+		:: ret == OK ->
+			irqfd_publish(a, k, f)
+#ifdef ATTACH_FAILS
+		:: ret == OK ->
+			ret = ENOMEM;
+#ifdef BREAK_FAIL	/* takes what is in the counter along */
+			irqfd_leave(a);
+#else
+			/* remove_wait_queue() */
+			atomic {
+				under_wqh(f);
+				eventfds[f].first = 0
+			};
+#endif
+			irqfd_free(a)
+#endif
+		:: ret == EBUSY ->
+			irqfd_free(a)
+		fi;
+		put_files(k, f)
+	:: else
+	fi
+}
+
+/* The eventfd */
+
+proctype signaller(byte on)
+{
+	byte i, v, times = SIGNALS;
+	bit taken;
+
+	do
+	:: times > 0 ->
+		/* eventfd_signal() */
+		atomic {
+			lock_wqh(on);
+			eventfds[on].count = 1;
+			if
+			:: eventfds[on].first -> irqfd_wakeup_take(on)
+			:: else
+			fi
+		};
+		irqfd_wakeup_event(on);
+		atomic {
+			check_events(on);
+			unlock_wqh(on);
+			i = 0;
+			v = 0;
+			taken = 0;
+			times--
+		}
+	:: else -> break
+	od;
+	atomic {
+		use_eventfd(on);
+		eventfds[on].refs--
+	}
+}
+
+proctype fd_closer(byte on)
+{
+	byte i, v, e;
+	bit got, any;
+
+	eventfds[on].open = 0;
+	!eventfds[on].users;
+
+	/* eventfd_release() */
+	atomic {
+		lock_wqh(on)
+	};
+	if
+	:: eventfds[on].first -> irqfd_wakeup_hup(on)
+	:: else
+	fi;
+	atomic {
+		unlock_wqh(on)
+	};
+	atomic {
+		use_eventfd(on);
+		eventfds[on].refs--
+	}
+}
+
+/* Configurations */
+
+#ifdef ENDS
+/* All that can end one irqfd, at once, from its beginning on. */
+proctype user(byte me)
+{
+	byte i, v, e, ret, found;
+	bit got, any, taken;
+
+	if
+	:: me == 0 -> kvm_irqfd_assign(0, 0, 0)
+	:: else
+	fi;
+	kvm_irqfd_deassign(0, 0)
+}
+#endif
+
+#ifdef REBIND
+/* Two DEASSIGNs; the one that finds it gives the eventfd to another VM. */
+proctype user(byte me)
+{
+	byte i, v, e, ret, found;
+	bit got, any, taken;
+
+	if
+	:: me == 0 -> kvm_irqfd_assign(0, 0, 0)
+	:: else
+	fi;
+	kvm_irqfd_deassign(0, 0);
+	if
+	:: found ->
+		kvm_irqfd_assign(1, 1, 0);
+		assert(ret != EBUSY)
+	:: else
+	fi
+}
+#endif
+
+#ifdef CONTEND
+/* Two VMs want one eventfd. */
+proctype user(byte me)
+{
+	byte v, e, ret;
+	bit any, taken;
+
+	kvm_irqfd_assign(me, me, 0)
+}
+#endif
+
+#ifdef REUSE
+/* When a VM has closed the next one has the eventfd. */
+proctype user(byte me)
+{
+	byte v, n, e, ret;
+	bit got, any, some, taken;
+
+	kvm_irqfd_assign(0, 0, 0);
+	close_vm(0);
+	kvm_irqfd_assign(1, 1, 0);
+	assert(ret != EBUSY)
+}
+#endif
+
+#ifdef TWO_FDS
+/* A VM with two eventfds. */
+proctype user(byte me)
+{
+	byte v, e, ret;
+	bit any, taken;
+
+	kvm_irqfd_assign(0, 0, 0);
+	kvm_irqfd_assign(1, 0, 1)
+}
+#endif
+
+init {
+	byte k;
+
+	atomic {
+		/* First those who never end. */
+		for (k : 0 .. IRQFDS - 1) {
+			run inject_work(k);
+			run shutdown_work(k)
+		}
+
+		for (k : 0 .. FDS - 1) {
+			eventfds[k].refs = 1;
+			eventfds[k].open = 1;
+			run fd_closer(k)
+		}
+		eventfds[0].refs++;
+		run signaller(0);
+		for (k : 0 .. VMS - 1) {
+			kvms[k].mem = THERE;
+			kvms[k].open = 1
+		}
+#if !defined(REUSE)
+		run vm_closer(0);
+#endif
+#if VMS > 1
+		run vm_closer(1);
+#endif
+		run user(0);
+#if !defined(REUSE) && !defined(TWO_FDS)
+		run user(1)
+#endif
+	}
+
+	/* When nothing moves any more all have ended, and nothing is left. */
+	timeout;
+	_nr_pr == 1 + 2 * IRQFDS;
+	atomic {
+		for (k : 0 .. FDS - 1) {
+			assert(!eventfds[k].refs && !eventfds[k].lock)
+		}
+		for (k : 0 .. VMS - 1) {
+			assert(!kvms[k].lock)
+		}
+		for (k : 0 .. IRQFDS - 1) {
+			assert(irqfds[k].mem != THERE)
+		}
+	}
+}
