@@ -56,6 +56,7 @@
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
+#include <trace/events/kvm.h>
 
 #include "irqfd.h"
 
@@ -87,6 +88,29 @@ int __weak kvm_arch_set_irq_inatomic(struct kvm_kernel_irq_routing_entry *e,
 /* Injection */
 
 /*
+ * Up and down again, both by the same routes: were a new routing table to come
+ * between, the line would stay up where the old one led, and the next edge there
+ * would be none.  KVM_SET_GSI_ROUTING waits for the section, so that nothing is
+ * injected by the old routes after it has returned.
+ */
+static void irqfd_pulse(struct kvm *kvm, unsigned int gsi)
+{
+	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
+	int i, idx, level, nr;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	nr = kvm_irq_map_gsi(kvm, routes, gsi);
+	for (level = 1; level >= 0; level--) {
+		trace_kvm_set_irq(gsi, level, KVM_USERSPACE_IRQ_SOURCE_ID);
+		for (i = 0; i < nr; i++)
+			routes[i].set(&routes[i], kvm,
+				      KVM_USERSPACE_IRQ_SOURCE_ID, level,
+				      false);
+	}
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
+
+/*
  * Does what the wake-up couldn't.  The VM outlives the read section because who
  * ends this irqfd flushes this work before letting go of the VM.  The section
  * must end before the injection, which may sleep as long as it likes.
@@ -104,14 +128,11 @@ static void irqfd_inject(struct work_struct *work)
 	if (!kvm)
 		return;
 
-	if (irqfd->resampler) {
+	if (irqfd->resampler)
 		kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, irqfd->gsi,
 			    1, false);
-		return;
-	}
-
-	kvm_set_irq(kvm, KVM_USERSPACE_IRQ_SOURCE_ID, irqfd->gsi, 1, false);
-	kvm_set_irq(kvm, KVM_USERSPACE_IRQ_SOURCE_ID, irqfd->gsi, 0, false);
+	else
+		irqfd_pulse(kvm, irqfd->gsi);
 }
 
 /* The first of a GSI's routes, NULL when it has none. */

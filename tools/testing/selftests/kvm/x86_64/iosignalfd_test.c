@@ -667,6 +667,10 @@ TEST_F(bus, reads_any_length)
 {
 	struct kvm_iosignalfd sig = { .addr = self->base, .fd = self->fd, .flags = self->flags };
 
+	/* An EPT misconfiguration doesn't tell what kind of access it was. */
+	if (host_cpu_is_intel && !(self->flags & FLAG_PIO))
+		SKIP(return, "VMX takes a read for a write here");
+
 	assign_ok(self->vm, sig);
 	assert_reads_exit(self->vcpu, self->flags, sig.addr, self->fd, variant->max);
 	assert_rings(self->vcpu, self->flags, sig.addr, variant->max, 1, self->fd);
