@@ -551,8 +551,9 @@ static void irqfd_search(struct file *file, wait_queue_head_t *wqh,
  * @args: the eventfd and the GSI
  *
  * When this returns there are no more interrupts from this eventfd on this GSI,
- * and the eventfd can be assigned again; its counter is 0.  If two calls for the
- * same irqfd overlap, that holds for the one that found it.
+ * and the eventfd can be assigned again; its counter was read (0 then, with
+ * EFD_SEMAPHORE one less).  If two calls for the same irqfd overlap, that holds
+ * for the one that found it.
  * Context: process context, no locks held.  Waits for this irqfd's own
  * injection; for a grace period only if it is a level irqfd.
  * Return: 0, also when the two weren't tied; -EBADF or -EINVAL for an fd that

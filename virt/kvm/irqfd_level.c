@@ -31,11 +31,12 @@
 #include "irq_ack.h"
 #include "irqfd.h"
 
-/* Tell the level irqfds of a GSI.  Are there any? */
+/* Tell the level irqfds of a GSI.  Was there any? */
 static bool notify_gsi(struct kvm *kvm, unsigned int gsi)
 {
 	struct kvm_irqfd_resampler *resampler;
 	struct kvm_kernel_irqfd *irqfd;
+	bool found = false;
 
 	/* Held until the last irqfd is told: none of them goes before that. */
 	lockdep_assert_held(&kvm->irq_srcu);
@@ -45,10 +46,13 @@ static bool notify_gsi(struct kvm *kvm, unsigned int gsi)
 		return false;
 
 	list_for_each_entry_srcu(irqfd, &resampler->irqfds, resampler_link,
-				 srcu_read_lock_held(&kvm->irq_srcu))
+				 srcu_read_lock_held(&kvm->irq_srcu)) {
 		eventfd_signal(irqfd->resamplefd);
+		found = true;
+	}
 
-	return true;
+	/* A resampler has none before its first irqfd, and after its last. */
+	return found;
 }
 
 /* Called under kvm->irq_srcu, so that @kian and its resampler stay. */
