@@ -16,6 +16,9 @@
  * nobody's private ones are closed.
  *
  * The seed fixes what each thread does, not how they interleave.
+ *
+ * With -f so many percent of the workers' memory allocations fail, in a kernel
+ * that has fault injection.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -95,6 +98,7 @@ struct vm {
 
 static int kvm, run_size;
 static uint64_t seed;
+static unsigned int failing;		/* percent */
 static atomic_bool stop;
 static atomic_int vm_fds[NR_VMS];
 static atomic_int eventfds[NR_EVENTFDS];
@@ -175,7 +179,7 @@ static void count(struct tally *tally, int ret)
 	}
 
 	atomic_fetch_add(&tally->failed, 1);
-	if (stale(err))
+	if (stale(err) || (failing && err == ENOMEM))
 		return;
 	for (i = 0; i < MAX_ERRORS; i++)
 		if (err == tally->errors[i])
@@ -206,7 +210,7 @@ static int new_eventfd(void)
 			 EFD_NONBLOCK | EFD_CLOEXEC |
 			 (one_in(4) ? EFD_SEMAPHORE : 0));
 
-	if (fd < 0)
+	if (fd < 0 && !failing)
 		die("eventfd");
 	return fd;
 }
@@ -343,8 +347,10 @@ static void do_epoll(struct tally *tally)
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
 	int fd = epoll_create1(EPOLL_CLOEXEC), ret, i;
 
-	if (fd < 0)
-		die("epoll_create1");
+	if (fd < 0) {
+		count(tally, fd);
+		return;
+	}
 	for (i = 0, ret = 0; i < 3; i++)
 		ret |= epoll_ctl(fd, EPOLL_CTL_ADD, some_eventfd(), &ev);
 	count(tally, ret);
@@ -540,10 +546,11 @@ static void do_brief_vm(struct tally *tally)
 	struct kvm_irqfd irqfd = {};
 	struct kvm_ioeventfd io = { .len = 4 };
 
-	if (vm < 0)
-		die("KVM_CREATE_VM");
-	if (ioctl(vm, KVM_CREATE_IRQCHIP, 0))
-		die("KVM_CREATE_IRQCHIP");
+	/* Without an irqchip it's another kind. */
+	if (vm < 0 || (ioctl(vm, KVM_CREATE_IRQCHIP, 0) && !failing)) {
+		count(tally, -1);
+		return;
+	}
 	for (i = 0; i < 4; i++) {
 		irqfd.gsi = rnd(NR_PINS);
 		irqfd.fd = some_eventfd();
@@ -594,9 +601,32 @@ static struct tally *some_operation(void)
 	return &tallies[i];
 }
 
+static void set(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		die(path);
+	close(fd);
+}
+
+static void set_failing(void)
+{
+	char percent[12];
+
+	snprintf(percent, sizeof(percent), "%u", failing);
+	set("/sys/kernel/debug/failslab/verbose", "0");
+	set("/sys/kernel/debug/failslab/task-filter", "Y");
+	set("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	set("/sys/kernel/debug/failslab/times", "-1");
+	set("/sys/kernel/debug/failslab/probability", percent);
+}
+
 static void *worker(void *arg)
 {
 	seed_thread((uintptr_t)arg);
+	if (failing)
+		set("/proc/thread-self/make-it-fail", "1");
 	while (!stop) {
 		struct tally *tally = some_operation();
 
@@ -916,13 +946,16 @@ int main(int argc, char **argv)
 	size_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:t:f:")) != -1) {
 		if (opt == 's') {
 			seed = strtoull(optarg, NULL, 0);
 		} else if (opt == 't') {
 			seconds = strtoul(optarg, NULL, 0);
+		} else if (opt == 'f') {
+			failing = strtoul(optarg, NULL, 0);
 		} else {
-			fprintf(stderr, "usage: irqfd_stress [-s SEED] [-t SECONDS]\n");
+			fprintf(stderr,
+				"usage: irqfd_stress [-s SEED] [-t SECONDS] [-f PERCENT]\n");
 			return 1;
 		}
 	}
@@ -954,6 +987,8 @@ int main(int argc, char **argv)
 		atomic_store(&vm_fds[i], -1);
 	for (i = 0; i < NR_VMS; i++)
 		start(&keepers[i], keeper, &vm_fds[i]);
+	if (failing)
+		set_failing();
 	for (i = 0; i < NR_WORKERS; i++)
 		start(&workers[i], worker, (void *)i);
 
