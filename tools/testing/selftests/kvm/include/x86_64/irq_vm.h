@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VM whose one vCPU does nothing but take interrupts, for the tests of irqfd.
+ *
+ * Most tests have no vCPU running while they signal.  They let the guest have
+ * a look afterwards: in a "pass" it takes all interrupts that are pending,
+ * counts them by vector and comes back.
+ */
+#ifndef SELFTEST_KVM_IRQ_VM_H
+#define SELFTEST_KVM_IRQ_VM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kvm_util.h"
+#include "test_util.h"
+
+#define VECTOR		0x50
+#define VECTOR2		0x60
+/* Brings a halted vCPU back. */
+#define WAKE_VECTOR	0xe0
+
+/* Two that are MSIs, one with the IOAPIC behind it, one with the PIC as well. */
+#define GSI_MSI		24
+#define GSI_MSI2	25
+#define GSI_IOAPIC	20
+#define GSI_LEVEL	21
+#define GSI_BOTH	5
+
+/* The guest's doorbell, where a test has one. */
+#define DOORBELL_PORT	0x2000
+
+/* Long enough for an emulated and loaded machine, short of the harness' limit. */
+#define WAIT_SEC	15
+#define POLL_USEC	100ul
+/* For how long nothing has to happen to be taken for never. */
+#define SETTLE_PASSES	10
+#define SETTLE_USEC	1000
+
+#define ASSERT_ERRNO(_want, _call, _fmt, ...)					\
+do {										\
+	int __want = (_want);							\
+	int __got = (_call);							\
+										\
+	TEST_ASSERT(__got == __want, _fmt ": wanted %d (%s), got %d (%s)",	\
+		    ##__VA_ARGS__, __want, strerror(__want),			\
+		    __got, strerror(__got));					\
+} while (0)
+
+static inline time_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+#define WAIT_FOR(_cond, _fmt, ...)					\
+do {									\
+	time_t __end = now() + WAIT_SEC;				\
+									\
+	while (!(_cond)) {						\
+		TEST_ASSERT(now() < __end, _fmt, ##__VA_ARGS__);	\
+		usleep(POLL_USEC);					\
+	}								\
+} while (0)
+
+/* Eventfds: add to one's count; take it, 0 if there is none. */
+int new_eventfd(void);
+void add(int fd, uint64_t count);
+uint64_t take(int fd);
+
+/* KVM_IRQFD, with its errno or 0. */
+int irqfd_full(int vm_fd, int fd, uint32_t gsi, uint32_t flags, int resamplefd);
+int irqfd(struct kvm_vm *vm, int fd, uint32_t gsi);
+int irqfd_resample(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd);
+int unassign(struct kvm_vm *vm, int fd, uint32_t gsi);
+
+void assign_ok(struct kvm_vm *vm, int fd, uint32_t gsi);
+void assign_resample_ok(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd);
+void unassign_ok(struct kvm_vm *vm, int fd, uint32_t gsi);
+
+/* Routes: those that every VM starts with, or GSI_MSI to a vector and no other. */
+struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector);
+struct kvm_irq_routing_entry chip_route(uint32_t gsi, uint32_t chip, uint32_t pin);
+void set_routes(struct kvm_vm *vm, const struct kvm_irq_routing_entry *entries, int nr);
+void set_default_routes(struct kvm_vm *vm);
+void set_msi_route(struct kvm_vm *vm, uint8_t vector);
+
+struct kvm_ioapic_state ioapic_state(struct kvm_vm *vm);
+void ioapic_set_pin(struct kvm_vm *vm, int pin, uint8_t vector, bool level);
+void pic_mask_all(struct kvm_vm *vm);
+
+/* What guest and host share. */
+struct guest_state {
+	uint64_t irqs[256];
+	/* Write to the doorbell before looking for interrupts. */
+	uint32_t ring;
+	/* Don't come back, but halt between interrupts. */
+	uint32_t halt;
+	/* Let the host look around between interrupt and EOI. */
+	uint32_t stop_before_eoi;
+};
+
+enum { SYNC_PASS, SYNC_BEFORE_EOI };
+
+struct irq_vm {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	struct guest_state *guest;
+	pthread_t thread;
+};
+
+void irq_vm_init(struct irq_vm *v);
+void irq_vm_free(struct irq_vm *v);
+
+/* Run to where the guest stops; it has to be there. */
+void assert_runs_to(struct kvm_vcpu *vcpu, uint64_t want);
+/* Have the guest take all that is pending. */
+void pass(struct irq_vm *v);
+
+static inline uint64_t irqs(struct irq_vm *v, uint8_t vector)
+{
+	return READ_ONCE(v->guest->irqs[vector]);
+}
+
+/* Passes until there are @want interrupts in all; the second wants no more. */
+void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);
+void assert_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);
+
+/* Have the vCPU run in a thread of its own, halted but for interrupts. */
+void start_vcpu(struct irq_vm *v);
+void stop_vcpu(struct irq_vm *v);
+/* For a vCPU that runs by itself. */
+void wait_for_running(struct irq_vm *v, uint8_t vector, uint64_t want);
+
+/* A thread that signals an eventfd until it's told to stop. */
+struct shooter {
+	pthread_t thread;
+	int fd;
+	bool stop;
+	uint64_t shots;
+};
+
+void start_shooting(struct shooter *s, int fd);
+/* At least @nr signals that begin after this was called. */
+void let_shoot(struct shooter *s, uint64_t nr);
+void stop_shooting(struct shooter *s);
+
+#endif /* SELFTEST_KVM_IRQ_VM_H */

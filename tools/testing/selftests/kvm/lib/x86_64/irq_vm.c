@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VM whose one vCPU does nothing but take interrupts, for the tests of irqfd.
+ */
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+#include "apic.h"
+#include "irq_vm.h"
+#include "processor.h"
+
+int new_eventfd(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
+	return fd;
+}
+
+void add(int fd, uint64_t count)
+{
+	TEST_ASSERT(write(fd, &count, sizeof(count)) == sizeof(count),
+		    "Writing %lu to eventfd %d: %s", count, fd, strerror(errno));
+}
+
+/* Take the eventfd's count, 0 if there is none. */
+uint64_t take(int fd)
+{
+	uint64_t count;
+	ssize_t ret;
+
+	ret = read(fd, &count, sizeof(count));
+	if (ret < 0) {
+		TEST_ASSERT(errno == EAGAIN, "Reading eventfd %d: wanted EAGAIN, got %s",
+			    fd, strerror(errno));
+		return 0;
+	}
+
+	TEST_ASSERT(ret == sizeof(count), "Wanted 8 bytes from eventfd %d, got %zd", fd, ret);
+	return count;
+}
+
+int irqfd_full(int vm_fd, int fd, uint32_t gsi, uint32_t flags, int resamplefd)
+{
+	struct kvm_irqfd args = {
+		.fd = fd,
+		.gsi = gsi,
+		.flags = flags,
+		.resamplefd = resamplefd,
+	};
+
+	return ioctl(vm_fd, KVM_IRQFD, &args) ? errno : 0;
+}
+
+int irqfd(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	return irqfd_full(vm->fd, fd, gsi, 0, 0);
+}
+
+int irqfd_resample(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd)
+{
+	return irqfd_full(vm->fd, fd, gsi, KVM_IRQFD_FLAG_RESAMPLE, resamplefd);
+}
+
+int unassign(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	return irqfd_full(vm->fd, fd, gsi, KVM_IRQFD_FLAG_DEASSIGN, 0);
+}
+
+void assign_ok(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	ASSERT_ERRNO(0, irqfd(vm, fd, gsi), "Assign eventfd %d to GSI %u", fd, gsi);
+}
+
+void assign_resample_ok(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd)
+{
+	ASSERT_ERRNO(0, irqfd_resample(vm, fd, gsi, resamplefd),
+		     "Assign eventfd %d to GSI %u with resample eventfd %d", fd, gsi, resamplefd);
+}
+
+void unassign_ok(struct kvm_vm *vm, int fd, uint32_t gsi)
+{
+	ASSERT_ERRNO(0, unassign(vm, fd, gsi), "Deassign eventfd %d from GSI %u", fd, gsi);
+}
+
+struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector)
+{
+	return (struct kvm_irq_routing_entry) {
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi.address_lo = APIC_DEFAULT_GPA,
+		.u.msi.data = vector,
+	};
+}
+
+struct kvm_irq_routing_entry chip_route(uint32_t gsi, uint32_t chip, uint32_t pin)
+{
+	return (struct kvm_irq_routing_entry) {
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
+		.u.irqchip.irqchip = chip,
+		.u.irqchip.pin = pin,
+	};
+}
+
+void set_routes(struct kvm_vm *vm, const struct kvm_irq_routing_entry *entries, int nr)
+{
+	struct kvm_irq_routing *routing = kvm_gsi_routing_create();
+
+	if (nr)
+		memcpy(routing->entries, entries, nr * sizeof(*entries));
+	routing->nr = nr;
+	kvm_gsi_routing_write(vm, routing);
+}
+
+/* The routes that every test starts with. */
+void set_default_routes(struct kvm_vm *vm)
+{
+	const struct kvm_irq_routing_entry entries[] = {
+		msi_route(GSI_MSI, VECTOR),
+		msi_route(GSI_MSI2, VECTOR2),
+		chip_route(GSI_IOAPIC, KVM_IRQCHIP_IOAPIC, GSI_IOAPIC),
+		chip_route(GSI_LEVEL, KVM_IRQCHIP_IOAPIC, GSI_LEVEL),
+		chip_route(GSI_BOTH, KVM_IRQCHIP_IOAPIC, GSI_BOTH),
+		chip_route(GSI_BOTH, KVM_IRQCHIP_PIC_MASTER, GSI_BOTH),
+	};
+
+	set_routes(vm, entries, ARRAY_SIZE(entries));
+}
+
+/* GSI_MSI goes to @vector, and nothing else is routed. */
+void set_msi_route(struct kvm_vm *vm, uint8_t vector)
+{
+	const struct kvm_irq_routing_entry entry = msi_route(GSI_MSI, vector);
+
+	set_routes(vm, &entry, 1);
+}
+
+struct kvm_ioapic_state ioapic_state(struct kvm_vm *vm)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
+	return chip.chip.ioapic;
+}
+
+void ioapic_set_pin(struct kvm_vm *vm, int pin, uint8_t vector, bool level)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
+	chip.chip.ioapic.redirtbl[pin].bits = 0;
+	chip.chip.ioapic.redirtbl[pin].fields.vector = vector;
+	chip.chip.ioapic.redirtbl[pin].fields.trig_mode = level;
+	vm_ioctl(vm, KVM_SET_IRQCHIP, &chip);
+}
+
+void pic_mask_all(struct kvm_vm *vm)
+{
+	struct kvm_irqchip chip;
+	int id;
+
+	for (id = KVM_IRQCHIP_PIC_MASTER; id <= KVM_IRQCHIP_PIC_SLAVE; id++) {
+		memset(&chip, 0, sizeof(chip));
+		chip.chip_id = id;
+		vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
+		chip.chip.pic.imr = 0xff;
+		vm_ioctl(vm, KVM_SET_IRQCHIP, &chip);
+	}
+}
+
+static struct guest_state guest_state;
+
+static void guest_irq(struct ex_regs *regs)
+{
+	WRITE_ONCE(guest_state.irqs[regs->vector], guest_state.irqs[regs->vector] + 1);
+	if (READ_ONCE(guest_state.stop_before_eoi))
+		GUEST_SYNC(SYNC_BEFORE_EOI);
+	x2apic_write_reg(APIC_EOI, 0);
+}
+
+static void guest_main(void)
+{
+	x2apic_enable();
+
+	for (;;) {
+		GUEST_SYNC(SYNC_PASS);
+
+		if (READ_ONCE(guest_state.ring))
+			outl(DOORBELL_PORT, 1);
+
+		/*
+		 * An interrupt can come from the instruction after sti's
+		 * successor on.  If it's HLT, none is lost in between.
+		 */
+		asm volatile("sti; nop; nop; cli" : : : "memory");
+		while (READ_ONCE(guest_state.halt))
+			asm volatile("sti; hlt; cli" : : : "memory");
+	}
+}
+
+static uint64_t run_to_sync(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+
+	for (;;) {
+		vcpu_run(vcpu);
+		switch (get_ucall(vcpu, &uc)) {
+		case UCALL_SYNC:
+			return uc.args[1];
+		case UCALL_NONE:
+			/* A doorbell that nobody listens to. */
+			if (vcpu->run->exit_reason == KVM_EXIT_IO &&
+			    vcpu->run->io.port == DOORBELL_PORT)
+				break;
+			TEST_FAIL("Unexpected exit %u (%s)", vcpu->run->exit_reason,
+				  exit_reason_str(vcpu->run->exit_reason));
+		case UCALL_ABORT:
+			REPORT_GUEST_ASSERT(uc);
+		default:
+			TEST_FAIL("Unexpected ucall %lu", uc.cmd);
+		}
+	}
+}
+
+void assert_runs_to(struct kvm_vcpu *vcpu, uint64_t want)
+{
+	uint64_t got = run_to_sync(vcpu);
+
+	TEST_ASSERT(got == want, "Wanted the guest to stop at %s, it did at %s",
+		    want == SYNC_PASS ? "the end of its pass" : "an EOI",
+		    got == SYNC_PASS ? "the end of its pass" : "an EOI");
+}
+
+/* Have the guest take all that is pending. */
+void pass(struct irq_vm *v)
+{
+	assert_runs_to(v->vcpu, SYNC_PASS);
+}
+
+void irq_vm_init(struct irq_vm *v)
+{
+	v->vm = vm_create_with_one_vcpu(&v->vcpu, guest_main);
+	v->guest = addr_gva2hva(v->vm, (vm_vaddr_t)&guest_state);
+
+	vm_install_exception_handler(v->vm, VECTOR, guest_irq);
+	vm_install_exception_handler(v->vm, VECTOR2, guest_irq);
+	vm_install_exception_handler(v->vm, WAKE_VECTOR, guest_irq);
+
+	set_default_routes(v->vm);
+	pic_mask_all(v->vm);
+	ioapic_set_pin(v->vm, GSI_IOAPIC, VECTOR, false);
+	ioapic_set_pin(v->vm, GSI_BOTH, VECTOR, false);
+	ioapic_set_pin(v->vm, GSI_LEVEL, VECTOR, true);
+
+	/* Up to the first pass, with the local APIC enabled. */
+	pass(v);
+}
+
+void irq_vm_free(struct irq_vm *v)
+{
+	kvm_vm_free(v->vm);
+	v->vm = NULL;
+}
+
+/* Passes until there are @want interrupts in all, injection may take its time. */
+void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
+{
+	WAIT_FOR((pass(v), irqs(v, vector) >= want),
+		 "Vector 0x%x: wanted %lu interrupts, got %lu", vector, want, irqs(v, vector));
+}
+
+/* There are @want, and no more of them come. */
+void assert_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
+{
+	int i;
+
+	wait_for_irqs(v, vector, want);
+	for (i = 0; i < SETTLE_PASSES; i++) {
+		usleep(SETTLE_USEC);
+		pass(v);
+	}
+	TEST_ASSERT(irqs(v, vector) == want, "Vector 0x%x: wanted %lu interrupts, got %lu", vector,
+		    want, irqs(v, vector));
+}
+
+static void *halted_vcpu(void *arg)
+{
+	struct irq_vm *v = arg;
+
+	pass(v);
+	return NULL;
+}
+
+/* Have the vCPU run in a thread of its own, halted but for interrupts. */
+void start_vcpu(struct irq_vm *v)
+{
+	WRITE_ONCE(v->guest->halt, 1);
+	TEST_ASSERT(!pthread_create(&v->thread, NULL, halted_vcpu, v), "pthread_create() failed");
+}
+
+void stop_vcpu(struct irq_vm *v)
+{
+	struct kvm_msi msi = { .address_lo = APIC_DEFAULT_GPA, .data = WAKE_VECTOR };
+	int ret;
+
+	WRITE_ONCE(v->guest->halt, 0);
+	ret = __vm_ioctl(v->vm, KVM_SIGNAL_MSI, &msi);
+	TEST_ASSERT(ret >= 0, KVM_IOCTL_ERROR(KVM_SIGNAL_MSI, ret));
+	TEST_ASSERT(!pthread_join(v->thread, NULL), "pthread_join() failed");
+}
+
+/* For a vCPU that runs by itself. */
+void wait_for_running(struct irq_vm *v, uint8_t vector, uint64_t want)
+{
+	WAIT_FOR(irqs(v, vector) >= want, "Vector 0x%x: wanted %lu interrupts, got %lu", vector,
+		 want, irqs(v, vector));
+}
+
+static void *shoot(void *arg)
+{
+	struct shooter *s = arg;
+	const uint64_t one = 1;
+
+	while (!READ_ONCE(s->stop)) {
+		TEST_ASSERT(write(s->fd, &one, sizeof(one)) == sizeof(one),
+			    "Writing eventfd %d: %s", s->fd, strerror(errno));
+		WRITE_ONCE(s->shots, s->shots + 1);
+	}
+	return NULL;
+}
+
+void start_shooting(struct shooter *s, int fd)
+{
+	memset(s, 0, sizeof(*s));
+	s->fd = fd;
+	TEST_ASSERT(!pthread_create(&s->thread, NULL, shoot, s), "pthread_create() failed");
+}
+
+/* At least @nr signals that begin after this was called. */
+void let_shoot(struct shooter *s, uint64_t nr)
+{
+	uint64_t from = READ_ONCE(s->shots);
+
+	WAIT_FOR(READ_ONCE(s->shots) > from + nr, "Wanted %lu signals, got %lu", nr,
+		 READ_ONCE(s->shots) - from);
+}
+
+void stop_shooting(struct shooter *s)
+{
+	WRITE_ONCE(s->stop, true);
+	TEST_ASSERT(!pthread_join(s->thread, NULL), "pthread_join() failed");
+}
