@@ -75,6 +75,50 @@ enum kvm_bus {
 	KVM_NR_BUSES
 };
 
+/* The classes of addresses, as a power of two. */
+#define KVM_IO_POINT_CLASS_BITS 6
+
+/**
+ * struct kvm_io_bus - one bus of one VM
+ * @ranges: the ranges, sorted; NULL for none.  Written under kvm->slots_lock
+ * @nr_devs: how many entries of @ranges have a device; under kvm->slots_lock
+ * @next_seq: for the next range; under kvm->slots_lock
+ * @points: the points by address, written under the lock of whoever has them
+ * @nr_points: how many points there are of each class of addresses, by which most
+ *	writes to where there is none are told; the same lock
+ */
+struct kvm_io_bus {
+	struct kvm_io_ranges __rcu *ranges;
+	int nr_devs;
+	u64 next_seq;
+	struct rhltable points;
+	unsigned int nr_points[1 << KVM_IO_POINT_CLASS_BITS];
+};
+
+/**
+ * struct kvm_ring - a write by a vCPU that rang an iosignalfd
+ * @item: the iosignalfd
+ * @gen: which generation that was; see kvm->iosignalfd_gen
+ * @addr: the address
+ * @value: the value
+ * @mask: which bits of the value mattered
+ * @bus_len: the bus and how many bytes, in one
+ *
+ * The vCPU's own.  @item may be long gone: it is one again only for who finds
+ * the generation to be the same within an RCU read section.
+ */
+struct kvm_ring {
+	struct iosignalfd_item *item;
+	unsigned long gen;
+	gpa_t addr;
+	u64 value;
+	u64 mask;
+	u32 bus_len;
+};
+
+/* How many of them a vCPU remembers, as a power of two. */
+#define KVM_RINGS_BITS 3
+
 /* How many ranges a bus takes; points don't count. */
 #define NR_IOBUS_DEVS 1000
 

@@ -16,7 +16,7 @@
  * Points stand in a hash table by address.
  */
 
-#include <kvm/iodev.h>
+#include <kvm/iobus.h>
 
 #include <linux/kvm_host.h>
 #include <linux/overflow.h>
@@ -47,20 +47,6 @@ struct kvm_io_ranges {
 	struct kvm_io_range range[] __counted_by(nr);
 };
 
-/**
- * struct kvm_io_bus - one bus of one VM
- * @ranges: the ranges, sorted; NULL for none.  Written under kvm->slots_lock
- * @nr_devs: how many entries of @ranges have a device; under kvm->slots_lock
- * @next_seq: for the next range; under kvm->slots_lock
- * @points: the points by address, written under the lock of whoever has them
- */
-struct kvm_io_bus {
-	struct kvm_io_ranges __rcu *ranges;
-	int nr_devs;
-	u64 next_seq;
-	struct rhltable points;
-};
-
 static const struct rhashtable_params point_params = {
 	.key_len = sizeof_field(struct kvm_io_point, addr),
 	.key_offset = offsetof(struct kvm_io_point, addr),
@@ -84,10 +70,7 @@ static void see_what_was_announced(void)
 
 static struct rhltable *points_of(struct kvm *kvm, enum kvm_bus bus_idx)
 {
-	if (bus_idx == KVM_FAST_MMIO_BUS)
-		bus_idx = KVM_MMIO_BUS;
-
-	return &kvm->buses[bus_idx].points;
+	return &kvm->buses[kvm_io_bus_of_points(bus_idx)].points;
 }
 
 /**
@@ -105,14 +88,20 @@ static struct rhltable *points_of(struct kvm *kvm, enum kvm_bus bus_idx)
 int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,
 			      gpa_t addr, struct kvm_io_point *point)
 {
+	unsigned int *nr = kvm_io_bus_nr_points(kvm, bus_idx, addr);
+
 	point->addr = addr;
 
 	/*
 	 * Whatever the table finds to complain of is memory: it couldn't get a
 	 * larger one in time, now (-ENOMEM) or before (-EBUSY, -E2BIG).
 	 */
-	return rhltable_insert(points_of(kvm, bus_idx), &point->node,
-			       point_params) ? -ENOMEM : 0;
+	if (rhltable_insert(points_of(kvm, bus_idx), &point->node,
+			    point_params))
+		return -ENOMEM;
+
+	WRITE_ONCE(*nr, *nr + 1);
+	return 0;
 }
 
 /**
@@ -128,6 +117,9 @@ int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,
 void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
 				 struct kvm_io_point *point)
 {
+	unsigned int *nr = kvm_io_bus_nr_points(kvm, bus_idx, point->addr);
+
+	WRITE_ONCE(*nr, *nr - 1);
 	WARN_ON_ONCE(rhltable_remove(points_of(kvm, bus_idx), &point->node,
 				     point_params));
 }
@@ -184,11 +176,6 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 	struct kvm_io_point *point;
 
 	see_what_was_announced();
-
-	/* Not needed, but cheaper than a look-up where there are none. */
-	if (!atomic_read(&points->ht.nelems))
-		return -EOPNOTSUPP;
-
 	rcu_read_lock();
 	point = next_point(points, addr, NULL);
 	while (point && kvm_iodevice_write(vcpu, &point->dev, addr, len, val))
@@ -277,6 +264,20 @@ static struct kvm_io_range behind_all_at(gpa_t addr)
 	return (struct kvm_io_range) { .addr = addr, .size = 0, .seq = 0 };
 }
 
+/* The points may be asked: those that the vCPU remembers first. */
+static int write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
+			int len, const void *val)
+{
+	bool rang;
+
+	rcu_read_lock();
+	rang = kvm_iosignalfd_ring_again(vcpu, kvm_io_bus_of_points(bus_idx),
+					 addr, len, kvm_io_value(len, val));
+	rcu_read_unlock();
+
+	return rang ? 0 : kvm_io_bus_write_points(vcpu, bus_idx, addr, len, val);
+}
+
 static int write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			gpa_t addr, int len, const void *val)
 {
@@ -308,7 +309,10 @@ static int write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 int kvm_io_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 		     int len, const void *val)
 {
-	if (!kvm_io_bus_write_points(vcpu, bus_idx, addr, len, val))
+	see_what_was_announced();
+
+	if (kvm_io_bus_may_have_point(vcpu->kvm, bus_idx, addr) &&
+	    !write_points(vcpu, bus_idx, addr, len, val))
 		return 0;
 
 	return write_ranges(vcpu, bus_idx, addr, len, val);

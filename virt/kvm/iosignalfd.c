@@ -16,13 +16,12 @@
  * leaves no callback of ours behind for a module unload to wait for.
  */
 
-#include <kvm/iodev.h>
+#include <kvm/iobus.h>
 
 #include <linux/eventfd.h>
 #include <linux/kvm_host.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/unaligned.h>
 #include <linux/xarray.h>
 
 #include "iosignalfd.h"
@@ -48,6 +47,7 @@ struct iosignalfd_item {
 /**
  * struct iosignalfd_group - all registrations for one address and length
  * @point: its place on the bus
+ * @bus: the bus
  * @len: the length, 0 for any
  * @nr_items: how many items it has; a group without is taken off the bus
  * @wildcard: the item that takes every write; excludes all others
@@ -56,6 +56,7 @@ struct iosignalfd_item {
  */
 struct iosignalfd_group {
 	struct kvm_io_point point;
+	enum kvm_bus bus;
 	u32 len;
 	unsigned int nr_items;
 	struct iosignalfd_item __rcu *wildcard;
@@ -82,21 +83,6 @@ static unsigned long value_index(u64 value)
 	return lower_32_bits(value) ^ upper_32_bits(value);
 }
 
-/* The value that is written; @val is guest data and has no alignment. */
-static u64 written_value(int len, const void *val)
-{
-	switch (len) {
-	case 1:
-		return *(const u8 *)val;
-	case 2:
-		return get_unaligned((const u16 *)val);
-	case 4:
-		return get_unaligned((const u32 *)val);
-	default:
-		return get_unaligned((const u64 *)val);
-	}
-}
-
 /* Context: an RCU read section, or kvm->iosignalfd_lock. */
 static struct iosignalfd_item *item_for_value(struct iosignalfd_group *group,
 					      u64 value)
@@ -110,8 +96,15 @@ static struct iosignalfd_item *item_for_value(struct iosignalfd_group *group,
 	return item;
 }
 
-/* Signal, unless the registration has gone in the meantime. */
-static int ring(struct iosignalfd_item *item)
+/**
+ * kvm_iosignalfd_ring - signal, unless the registration has gone in the meantime
+ * @item: the registration
+ *
+ * Context: an RCU read section in which @item was found, or interrupts off; on
+ * PREEMPT_RT interrupts are on.
+ * Return: 0, or -EOPNOTSUPP if the registration has gone.
+ */
+int kvm_iosignalfd_ring(struct iosignalfd_item *item)
 {
 	int ret = -EOPNOTSUPP;
 
@@ -125,21 +118,68 @@ static int ring(struct iosignalfd_item *item)
 	return ret;
 }
 
+/*
+ * A vCPU remembers what it rang, so that it needn't look for it, until groups or
+ * items change.
+ *
+ * A removal begins a new generation between taking something out and giving it
+ * to RCU.  So who finds the generation to be that of an item it remembers, in a
+ * read section, has the item for the length of that section, as if it had looked
+ * it up.
+ */
+static void forget_all(struct kvm *kvm)
+{
+	lockdep_assert_held(&kvm->iosignalfd_lock);
+
+	/* Whoever reads the new generation finds groups and items as they are. */
+	smp_store_release(&kvm->iosignalfd_gen, kvm->iosignalfd_gen + 1);
+}
+
+/* @gen was current before the look that found @item; @value is 0 if @mask is. */
+static void remember(struct kvm_vcpu *vcpu, struct iosignalfd_group *group,
+		     struct iosignalfd_item *item, unsigned long gen, int len,
+		     u64 value, u64 mask)
+{
+	/* Of fewer bits a generation could come round again. */
+	if (BITS_PER_LONG < 64)
+		return;
+
+	*kvm_iosignalfd_slot(vcpu, group->point.addr + value) = (struct kvm_ring) {
+		.item = item,
+		.gen = gen,
+		.addr = group->point.addr,
+		.value = value,
+		.mask = mask,
+		.bus_len = kvm_iosignalfd_bus_len(group->bus, len),
+	};
+}
+
 static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 			    gpa_t addr, int len, const void *val)
 {
 	struct iosignalfd_group *group = dev_to_group(dev);
 	struct iosignalfd_item *item;
+	u64 value = 0, mask = 0;
+	unsigned long gen;
 
 	/* A wider or narrower write than the registered one is another write. */
 	if (group->len && group->len != len)
 		return -EOPNOTSUPP;
 
-	item = rcu_dereference(group->wildcard);
-	if (!item && group->len)
-		item = item_for_value(group, written_value(len, val));
+	/* Before the look at the items: pairs with forget_all(). */
+	gen = smp_load_acquire(&vcpu->kvm->iosignalfd_gen);
 
-	return item ? ring(item) : -EOPNOTSUPP;
+	item = rcu_dereference(group->wildcard);
+	if (!item && group->len) {
+		value = kvm_io_value(len, val);
+		mask = GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);
+		item = item_for_value(group, value);
+	}
+	if (!item)
+		return -EOPNOTSUPP;
+
+	remember(vcpu, group, item, gen, len, value, mask);
+	return kvm_iosignalfd_ring(item);
 }
 
 /* The VM goes with registrations left; nobody else can see them any more. */
@@ -257,6 +297,7 @@ static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
 	}
 
 	group->nr_items++;
+	forget_all(kvm);
 	return 0;
 }
 
@@ -285,9 +326,10 @@ static void unlink_item(struct kvm *kvm, struct iosignalfd_group *group,
 	}
 
 	group->nr_items--;
+	forget_all(kvm);
 }
 
-static struct iosignalfd_group *new_group(u32 len)
+static struct iosignalfd_group *new_group(enum kvm_bus bus_idx, u32 len)
 {
 	struct iosignalfd_group *group;
 
@@ -296,6 +338,7 @@ static struct iosignalfd_group *new_group(u32 len)
 		return NULL;
 
 	kvm_iodevice_init(&group->point.dev, &iosignalfd_ops);
+	group->bus = bus_idx;
 	group->len = len;
 	xa_init_flags(&group->values, XA_FLAGS_ACCOUNT);
 
@@ -318,7 +361,7 @@ static int add_item(struct kvm *kvm, const struct kvm_ioeventfd *args,
 	if (group)
 		return link_item(kvm, group, item, is_wildcard(args));
 
-	group = new_group(args->len);
+	group = new_group(bus_of(args), args->len);
 	if (!group)
 		return -ENOMEM;
 
@@ -475,4 +518,6 @@ int kvm_iosignalfd_deassign(struct kvm *kvm, const struct kvm_ioeventfd *args)
 void kvm_iosignalfd_init(struct kvm *kvm)
 {
 	mutex_init(&kvm->iosignalfd_lock);
+	/* What a new vCPU remembers, nothing, is of generation 0. */
+	kvm->iosignalfd_gen = 1;
 }

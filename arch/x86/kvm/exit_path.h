@@ -4,6 +4,6 @@
 
 #include <linux/kvm_host.h>
 
-fastpath_t kvm_fastpath_pio_out(struct kvm_vcpu *vcpu, u16 port, int size);
+bool kvm_fastpath_pio_out(struct kvm_vcpu *vcpu, u16 port, int size);
 
 #endif /* __KVM_X86_EXIT_PATH_H */

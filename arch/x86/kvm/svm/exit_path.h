@@ -6,6 +6,21 @@
 #include "svm.h"
 
 /*
+ * Whoever single-steps, the guest or KVM itself up to an NMI window, is to be
+ * stopped after the instruction.
+ */
+static inline bool svm_single_steps(struct vcpu_svm *svm)
+{
+	return svm->vmcb->save.rflags & X86_EFLAGS_TF;
+}
+
+static inline void svm_skip_to(struct vcpu_svm *svm, unsigned long next_rip)
+{
+	kvm_rip_write(&svm->vcpu, next_rip);
+	svm->vmcb->control.int_state &= ~SVM_INTERRUPT_SHADOW_MASK;
+}
+
+/*
  * An OUT comes with the address of the next instruction, on processors as well
  * that don't save it for other exits.
  */
@@ -16,14 +31,17 @@ static inline fastpath_t svm_fastpath_io(struct vcpu_svm *svm)
 
 	/* A nested guest's is its own hypervisor's, if that wants it. */
 	if (is_guest_mode(&svm->vcpu) ||
-	    (io & (SVM_IOIO_TYPE_MASK | SVM_IOIO_STR_MASK)))
+	    (io & (SVM_IOIO_TYPE_MASK | SVM_IOIO_STR_MASK)) ||
+	    svm_single_steps(svm))
 		return EXIT_FASTPATH_NONE;
 
-	svm->next_rip = control->exit_info_2;
+	if (!kvm_fastpath_pio_out(&svm->vcpu, io >> 16,
+				  (io & SVM_IOIO_SIZE_MASK) >>
+				  SVM_IOIO_SIZE_SHIFT))
+		return EXIT_FASTPATH_NONE;
 
-	return kvm_fastpath_pio_out(&svm->vcpu, io >> 16,
-				    (io & SVM_IOIO_SIZE_MASK) >>
-				    SVM_IOIO_SIZE_SHIFT);
+	svm_skip_to(svm, control->exit_info_2);
+	return EXIT_FASTPATH_REENTER_GUEST;
 }
 
 #endif /* __KVM_SVM_EXIT_PATH_H */

@@ -8,8 +8,11 @@ expression is_nested;
  if (is_nested)
  	return EXIT_FASTPATH_NONE;
 +
-+if (to_vmx(vcpu)->exit_reason.basic == EXIT_REASON_IO_INSTRUCTION)
-+	return vmx_fastpath_io(vcpu);
++if (vmx_fastpath_write(vcpu)) {
++	/* The length is known: there is nothing to decode, nor to fail. */
++	skip_emulated_instruction(vcpu);
++	return EXIT_FASTPATH_REENTER_GUEST;
++}
  ...
  }
 

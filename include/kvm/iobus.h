@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is cheap to find out about a guest's write before it goes to a bus.
+ */
+#ifndef __KVM_IOBUS_H__
+#define __KVM_IOBUS_H__
+
+#include <linux/hash.h>
+#include <linux/kvm_host.h>
+#include <linux/unaligned.h>
+
+#include <kvm/iodev.h>
+
+/* The value that is written; @val is guest data and has no alignment. */
+static inline u64 kvm_io_value(int len, const void *val)
+{
+	switch (len) {
+	case 0:
+		return 0;
+	case 1:
+		return *(const u8 *)val;
+	case 2:
+		return get_unaligned((const u16 *)val);
+	case 4:
+		return get_unaligned((const u32 *)val);
+	default:
+		return get_unaligned((const u64 *)val);
+	}
+}
+
+static inline enum kvm_bus kvm_io_bus_of_points(enum kvm_bus bus_idx)
+{
+	return bus_idx == KVM_FAST_MMIO_BUS ? KVM_MMIO_BUS : bus_idx;
+}
+
+static inline unsigned int *kvm_io_bus_nr_points(struct kvm *kvm,
+						 enum kvm_bus bus_idx,
+						 gpa_t addr)
+{
+	struct kvm_io_bus *bus = &kvm->buses[kvm_io_bus_of_points(bus_idx)];
+
+	return &bus->nr_points[hash_32(addr, KVM_IO_POINT_CLASS_BITS)];
+}
+
+/**
+ * kvm_io_bus_may_have_point - is it worth looking for a point?
+ * @kvm: the VM
+ * @bus_idx: the bus
+ * @addr: the address
+ *
+ * Context: any; what the guest has seen to be registered is, after a read
+ * barrier.
+ * Return: false if there is no point at this address.
+ */
+static inline bool kvm_io_bus_may_have_point(struct kvm *kvm,
+					     enum kvm_bus bus_idx, gpa_t addr)
+{
+	return READ_ONCE(*kvm_io_bus_nr_points(kvm, bus_idx, addr));
+}
+
+int kvm_iosignalfd_ring(struct iosignalfd_item *item);
+
+/* A bus and a length as one number. */
+static inline u32 kvm_iosignalfd_bus_len(enum kvm_bus bus_idx, int len)
+{
+	return bus_idx << 8 | len;
+}
+
+/* Where a vCPU remembers a ring, by a number made of address and value. */
+static __always_inline struct kvm_ring *kvm_iosignalfd_slot(struct kvm_vcpu *vcpu,
+							    u32 key)
+{
+	return &vcpu->rings[hash_32(key, KVM_RINGS_BITS)];
+}
+
+static __always_inline bool kvm_iosignalfd_is_ring(struct kvm_vcpu *vcpu,
+						   const struct kvm_ring *ring,
+						   u32 bus_len, gpa_t addr,
+						   u64 value)
+{
+	return ring->addr == addr && ring->bus_len == bus_len &&
+	       !((ring->value ^ value) & ring->mask) &&
+	       ring->gen == READ_ONCE(vcpu->kvm->iosignalfd_gen);
+}
+
+/**
+ * kvm_iosignalfd_ring_again - ring what the vCPU rang before
+ * @vcpu: the vCPU that writes
+ * @bus_idx: the bus; not KVM_FAST_MMIO_BUS
+ * @addr: the address
+ * @len: how many bytes, 1, 2, 4 or 8; 0 for who knows nothing but the address
+ * @value: the value that is written; bits above @len bytes don't matter
+ *
+ * Context: an RCU read section, or interrupts off; otherwise as
+ * kvm_io_bus_write_points().
+ * Return: true if the vCPU remembers this ring, and has rung; false says nothing.
+ */
+static __always_inline bool kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
+						      enum kvm_bus bus_idx,
+						      gpa_t addr, int len,
+						      u64 value)
+{
+	u32 bus_len = kvm_iosignalfd_bus_len(bus_idx, len);
+	struct kvm_ring *ring = kvm_iosignalfd_slot(vcpu, addr);
+
+	if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value)) {
+		if (!len)
+			return false;
+		value &= GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);
+		ring = kvm_iosignalfd_slot(vcpu, addr + value);
+		if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value))
+			return false;
+	}
+
+	return !kvm_iosignalfd_ring(ring->item);
+}
+
+#endif /* __KVM_IOBUS_H__ */
