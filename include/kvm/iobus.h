@@ -58,7 +58,8 @@ static inline bool kvm_io_bus_may_have_point(struct kvm *kvm,
 	return READ_ONCE(*kvm_io_bus_nr_points(kvm, bus_idx, addr));
 }
 
-int kvm_iosignalfd_ring(struct iosignalfd_item *item);
+int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
+			gpa_t addr, int len, u64 value);
 
 /* A bus and a length as one number. */
 static inline u32 kvm_iosignalfd_bus_len(enum kvm_bus bus_idx, int len)
@@ -80,7 +81,7 @@ static __always_inline bool kvm_iosignalfd_is_ring(struct kvm_vcpu *vcpu,
 {
 	return ring->addr == addr && ring->bus_len == bus_len &&
 	       !((ring->value ^ value) & ring->mask) &&
-	       ring->gen == READ_ONCE(vcpu->kvm->iosignalfd_gen);
+	       ring->gen == READ_ONCE(vcpu->kvm->iosignalfds.gen);
 }
 
 /**
@@ -112,7 +113,7 @@ static __always_inline bool kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
 			return false;
 	}
 
-	return !kvm_iosignalfd_ring(ring->item);
+	return !kvm_iosignalfd_ring(vcpu, ring->item, addr, len, value);
 }
 
 #endif /* __KVM_IOBUS_H__ */

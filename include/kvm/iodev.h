@@ -98,7 +98,7 @@ struct kvm_io_bus {
 /**
  * struct kvm_ring - a write by a vCPU that rang an iosignalfd
  * @item: the iosignalfd
- * @gen: which generation that was; see kvm->iosignalfd_gen
+ * @gen: which generation that was; see kvm->iosignalfds.gen
  * @addr: the address
  * @value: the value
  * @mask: which bits of the value mattered

@@ -4,11 +4,14 @@
  *
  * A group is the device for one address and one length; it stands on the bus as
  * a point.  The items in it carry an eventfd each, and either take every write
- * (the group's one wildcard) or one value (indexed by it).
+ * (the group's wildcard) or one value (indexed by it).  Items that share their
+ * writes, by KVM_IOSIGNALFD_FLAG_FANOUT, stand in a chain.
  *
- *	bus --address--> group --value--> item --> eventfd
+ *	bus --address--> group --value--> item --> item ...
+ *	                                   |        |
+ *	                                eventfd  eventfd
  *
- * Writers of this structure hold kvm->iosignalfd_lock.  Readers, vCPUs, are
+ * Writers of this structure hold kvm->iosignalfds.lock.  Readers, vCPUs, are
  * under RCU all the way and take one lock, the item's, for the signal itself.
  * DEASSIGN takes that lock too: when it returns no signal is under way, and none
  * can begin as the item has lost its eventfd.  So it waits for one signal at
@@ -18,40 +21,88 @@
 
 #include <kvm/iobus.h>
 
+#include <linux/debugfs.h>
 #include <linux/eventfd.h>
+#include <linux/file.h>
 #include <linux/kvm_host.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/uaccess.h>
 #include <linux/xarray.h>
 
+#include "eventfd_id.h"
 #include "iosignalfd.h"
+#include "iosignalfd_watch.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/kvm_iosignalfd.h>
+
+/**
+ * struct iosignalfd_spec - what user space asks for, in our terms
+ * @addr: the address
+ * @value: the value that rings, unless @wildcard; else 0
+ * @post: where the value is stored; NULL for nowhere
+ * @eventfd: the eventfd; not looked at where any will do
+ * @bus: the bus
+ * @len: the length, 0 for any
+ * @wildcard: every value rings
+ * @fanout: others may share the writes
+ */
+struct iosignalfd_spec {
+	gpa_t addr;
+	u64 value;
+	void __user *post;
+	struct eventfd_ctx *eventfd;
+	enum kvm_bus bus;
+	u32 len;
+	bool wildcard;
+	bool fanout;
+};
 
 /**
  * struct iosignalfd_item - one registration
- * @next: another item with the same index in group->values; never another with
- *	the same value.  There is one only where an index is narrower than a value
- * @value: the value that rings; not looked at in a wildcard
- * @lock: held across the signal, so that taking it waits for one under way
+ * @next: another item with the same index in group->values, or in the chain of
+ *	wildcards: one that shares the writes or, where an index is narrower than
+ *	a value, one with another value
+ * @value: the value that rings; 0 in a wildcard
+ * @lock: held across the store and the signal, so that taking it waits for them
+ * @fanout: others may share the writes
  * @eventfd: the eventfd, of which the item holds a reference; NULL once the
  *	registration is gone; under @lock
+ * @post: where the value is stored before the signal; NULL for nowhere
+ * @rings: how often it has signalled; under @lock
+ * @group: where it belongs
+ * @eventfd_id: the eventfd's number
+ * @watch: looks out for the eventfd's hang-up; NULL for nobody
+ * @watch_node: in @watch's list
+ * @vm_node: in kvm->iosignalfds.items
  * @rcu: for the memory
  */
 struct iosignalfd_item {
 	struct iosignalfd_item __rcu *next;
 	u64 value;
 	spinlock_t lock; /* see above */
+	bool fanout;
 	struct eventfd_ctx *eventfd;
+	void __user *post;
+	u64 rings;
+	struct iosignalfd_group *group;
+	int eventfd_id;
+	struct iosignalfd_watch *watch;
+	struct list_head watch_node;
+	struct list_head vm_node;
 	struct rcu_head rcu;
 };
 
 /**
  * struct iosignalfd_group - all registrations for one address and length
  * @point: its place on the bus
- * @bus: the bus
+ * @bus: which bus that is
  * @len: the length, 0 for any
  * @nr_items: how many items it has; a group without is taken off the bus
- * @wildcard: the item that takes every write; excludes all others
- * @values: the items that take one value, chained where indices collide
+ * @wildcard: the items that take every write; they exclude all others
+ * @values: the items that take one value, chained where they share an index
  * @rcu: for the memory
  */
 struct iosignalfd_group {
@@ -83,37 +134,125 @@ static unsigned long value_index(u64 value)
 	return lower_32_bits(value) ^ upper_32_bits(value);
 }
 
-/* Context: an RCU read section, or kvm->iosignalfd_lock. */
-static struct iosignalfd_item *item_for_value(struct iosignalfd_group *group,
-					      u64 value)
+/*
+ * The items with this value, which share it.
+ * Context: an RCU read section, or kvm->iosignalfds.lock.
+ */
+static struct iosignalfd_item *with_value(struct iosignalfd_item *item,
+					  u64 value)
 {
-	struct iosignalfd_item *item;
-
-	item = xa_load(&group->values, value_index(value));
 	while (item && item->value != value)
 		item = rcu_dereference_check(item->next, true);
 
 	return item;
 }
 
+static struct iosignalfd_item *first_for_value(struct iosignalfd_group *group,
+					       u64 value)
+{
+	return with_value(xa_load(&group->values, value_index(value)), value);
+}
+
+static struct iosignalfd_item *next_sharing(struct iosignalfd_item *item)
+{
+	return with_value(rcu_dereference_check(item->next, true), item->value);
+}
+
+/* Ringing */
+
+static int put_value(void __user *at, int len, u64 value)
+{
+	switch (len) {
+	case 1:
+		return __put_user((u8)value, (u8 __user *)at);
+	case 2:
+		return __put_user((u16)value, (u16 __user *)at);
+	case 4:
+		return __put_user((u32)value, (u32 __user *)at);
+	default:
+		return __put_user((u64)value, (u64 __user *)at);
+	}
+}
+
+/*
+ * Store the value where the registration, if it is still there, wants it.  The
+ * vCPU's thread is one of the VM's process, so that the address is in reach, and
+ * a page that isn't there at the moment is user space's to bring.
+ */
+static bool post(struct iosignalfd_item *item, int len, u64 value)
+{
+	int ret = 0;
+
+	spin_lock(&item->lock);
+	if (item->eventfd) {
+		pagefault_disable();
+		ret = put_value(item->post, len, value);
+		pagefault_enable();
+	}
+	spin_unlock(&item->lock);
+
+	return !ret;
+}
+
 /**
  * kvm_iosignalfd_ring - signal, unless the registration has gone in the meantime
+ * @vcpu: the vCPU that writes
  * @item: the registration
+ * @addr: the address
+ * @len: how many bytes; 0 for who knows nothing but the address
+ * @value: the value that is written; bits above @len bytes don't matter
  *
  * Context: an RCU read section in which @item was found, or interrupts off; on
  * PREEMPT_RT interrupts are on.
  * Return: 0, or -EOPNOTSUPP if the registration has gone.
  */
-int kvm_iosignalfd_ring(struct iosignalfd_item *item)
+int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
+			gpa_t addr, int len, u64 value)
 {
-	int ret = -EOPNOTSUPP;
+	bool there;
 
 	spin_lock(&item->lock);
-	if (item->eventfd) {
+	there = item->eventfd;
+	if (there) {
 		eventfd_signal(item->eventfd);
-		ret = 0;
+		item->rings++;
 	}
 	spin_unlock(&item->lock);
+
+	if (!there)
+		return -EOPNOTSUPP;
+
+	++vcpu->stat.generic.iosignalfd_rings;
+	trace_kvm_iosignalfd_ring(vcpu->vcpu_id, item->group->bus, addr, len,
+				  value, item->eventfd_id);
+	return 0;
+}
+
+/*
+ * All values are stored before the first signal: when a store faults the write
+ * is user space's, and no eventfd has been signalled for it.
+ */
+static int post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
+			 gpa_t addr, int len, u64 value)
+{
+	struct iosignalfd_item *item;
+	int ret = -EOPNOTSUPP;
+
+	/* As many signals as one likes are not for the exit path. */
+	if (rcu_access_pointer(first->next) && irqs_disabled())
+		return -EOPNOTSUPP;
+
+	for (item = first; item; item = next_sharing(item)) {
+		if (!item->post || post(item, len, value))
+			continue;
+
+		++vcpu->stat.generic.iosignalfd_post_faults;
+		return -EOPNOTSUPP;
+	}
+
+	for (item = first; item; item = next_sharing(item))
+		if (!kvm_iosignalfd_ring(vcpu, item, addr, len, value))
+			ret = 0;
 
 	return ret;
 }
@@ -129,10 +268,10 @@ int kvm_iosignalfd_ring(struct iosignalfd_item *item)
  */
 static void forget_all(struct kvm *kvm)
 {
-	lockdep_assert_held(&kvm->iosignalfd_lock);
+	lockdep_assert_held(&kvm->iosignalfds.lock);
 
 	/* Whoever reads the new generation finds groups and items as they are. */
-	smp_store_release(&kvm->iosignalfd_gen, kvm->iosignalfd_gen + 1);
+	smp_store_release(&kvm->iosignalfds.gen, kvm->iosignalfds.gen + 1);
 }
 
 /* @gen was current before the look that found @item; @value is 0 if @mask is. */
@@ -158,8 +297,8 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 			    gpa_t addr, int len, const void *val)
 {
 	struct iosignalfd_group *group = dev_to_group(dev);
+	u64 value = kvm_io_value(len, val), mask = 0;
 	struct iosignalfd_item *item;
-	u64 value = 0, mask = 0;
 	unsigned long gen;
 
 	/* A wider or narrower write than the registered one is another write. */
@@ -167,41 +306,45 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 		return -EOPNOTSUPP;
 
 	/* Before the look at the items: pairs with forget_all(). */
-	gen = smp_load_acquire(&vcpu->kvm->iosignalfd_gen);
+	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
 
 	item = rcu_dereference(group->wildcard);
 	if (!item && group->len) {
-		value = kvm_io_value(len, val);
 		mask = GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);
-		item = item_for_value(group, value);
+		item = first_for_value(group, value);
 	}
 	if (!item)
 		return -EOPNOTSUPP;
 
-	remember(vcpu, group, item, gen, len, value, mask);
-	return kvm_iosignalfd_ring(item);
+	/* What is remembered is signalled and nothing else. */
+	if (unlikely(item->post || rcu_access_pointer(item->next)))
+		return post_and_ring(vcpu, item, addr, len, value);
+
+	remember(vcpu, group, item, gen, len, value & mask, mask);
+	return kvm_iosignalfd_ring(vcpu, item, addr, len, value);
 }
 
 /* The VM goes with registrations left; nobody else can see them any more. */
-static void iosignalfd_destroy(struct kvm_io_device *dev)
+static void destroy_chain(struct iosignalfd_item *item)
 {
-	struct iosignalfd_group *group = dev_to_group(dev);
-	struct iosignalfd_item *item, *next;
-	unsigned long index;
+	struct iosignalfd_item *next;
 
-	item = rcu_dereference_protected(group->wildcard, true);
-	if (item) {
+	for (; item; item = next) {
+		next = rcu_dereference_protected(item->next, true);
 		eventfd_ctx_put(item->eventfd);
 		kfree(item);
 	}
+}
 
-	xa_for_each(&group->values, index, item) {
-		for (; item; item = next) {
-			next = rcu_dereference_protected(item->next, true);
-			eventfd_ctx_put(item->eventfd);
-			kfree(item);
-		}
-	}
+static void iosignalfd_destroy(struct kvm_io_device *dev)
+{
+	struct iosignalfd_group *group = dev_to_group(dev);
+	struct iosignalfd_item *item;
+	unsigned long index;
+
+	destroy_chain(rcu_dereference_protected(group->wildcard, true));
+	xa_for_each(&group->values, index, item)
+		destroy_chain(item);
 
 	xa_destroy(&group->values);
 	kfree(group);
@@ -212,70 +355,97 @@ static const struct kvm_io_device_ops iosignalfd_ops = {
 	.destructor = iosignalfd_destroy,
 };
 
-static enum kvm_bus bus_of(const struct kvm_ioeventfd *args)
-{
-	if (args->flags & KVM_IOEVENTFD_FLAG_PIO)
-		return KVM_PIO_BUS;
-	if (args->flags & KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY)
-		return KVM_VIRTIO_CCW_NOTIFY_BUS;
-	return KVM_MMIO_BUS;
-}
-
-static bool is_wildcard(const struct kvm_ioeventfd *args)
-{
-	return !(args->flags & KVM_IOEVENTFD_FLAG_DATAMATCH);
-}
+/* Groups and their items */
 
 static struct iosignalfd_item *locked_wildcard(struct kvm *kvm,
 					       struct iosignalfd_group *group)
 {
 	return rcu_dereference_protected(group->wildcard,
-				lockdep_is_held(&kvm->iosignalfd_lock));
+				lockdep_is_held(&kvm->iosignalfds.lock));
+}
+
+/* The first of the items that take just the writes of @spec. */
+static struct iosignalfd_item *first_item(struct kvm *kvm,
+					  struct iosignalfd_group *group,
+					  const struct iosignalfd_spec *spec)
+{
+	if (spec->wildcard)
+		return locked_wildcard(kvm, group);
+
+	return first_for_value(group, spec->value);
 }
 
 /* The groups at the address, one for each length; NULL begins and ends. */
 static struct iosignalfd_group *next_group(struct kvm *kvm,
-					   const struct kvm_ioeventfd *args,
+					   const struct iosignalfd_spec *spec,
 					   struct iosignalfd_group *group)
 {
 	struct kvm_io_point *point = group ? &group->point : NULL;
 
-	lockdep_assert_held(&kvm->iosignalfd_lock);
+	lockdep_assert_held(&kvm->iosignalfds.lock);
 
 	rcu_read_lock();
-	point = kvm_io_bus_next_point(kvm, bus_of(args), args->addr, point);
+	point = kvm_io_bus_next_point(kvm, spec->bus, spec->addr, point);
 	rcu_read_unlock();
 
 	return point ? to_group(point) : NULL;
 }
 
 static struct iosignalfd_group *find_group(struct kvm *kvm,
-					   const struct kvm_ioeventfd *args)
+					   const struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_group *group = next_group(kvm, args, NULL);
+	struct iosignalfd_group *group = next_group(kvm, spec, NULL);
 
-	while (group && group->len != args->len)
-		group = next_group(kvm, args, group);
+	while (group && group->len != spec->len)
+		group = next_group(kvm, spec, group);
 
 	return group;
 }
 
-/* Would a write that @args means to take be taken by another already? */
-static bool is_taken(struct kvm *kvm, const struct kvm_ioeventfd *args)
+/* Would one write signal an eventfd twice, or one that it isn't shared with? */
+static bool may_share(struct iosignalfd_item *item,
+		      const struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_group *group = NULL;
+	for (; item; item = next_sharing(item))
+		if (!item->fanout || !spec->fanout ||
+		    item->eventfd == spec->eventfd)
+			return false;
 
-	while ((group = next_group(kvm, args, group))) {
-		if (!group->len || !args->len)
-			return true;
-		if (group->len != args->len)
-			continue;
-		if (is_wildcard(args) || locked_wildcard(kvm, group) ||
-		    item_for_value(group, args->datamatch))
-			return true;
+	return true;
+}
+
+static bool has_room(struct kvm *kvm, struct iosignalfd_group *group,
+		     const struct iosignalfd_spec *spec)
+{
+	struct iosignalfd_item *wildcard = locked_wildcard(kvm, group);
+
+	/* Every write, and one of these writes, would be one twice. */
+	if (spec->wildcard != !!wildcard)
+		return false;
+
+	return may_share(first_item(kvm, group, spec), spec);
+}
+
+/*
+ * The group that @spec's item belongs to; NULL if there is none yet, -EEXIST if
+ * somebody else takes one of the writes.
+ */
+static struct iosignalfd_group *find_room(struct kvm *kvm,
+					  const struct iosignalfd_spec *spec)
+{
+	struct iosignalfd_group *group = NULL, *found = NULL;
+
+	while ((group = next_group(kvm, spec, group))) {
+		if (group->len == spec->len) {
+			if (!has_room(kvm, group, spec))
+				return ERR_PTR(-EEXIST);
+			found = group;
+		} else if (!group->len || !spec->len) {
+			return ERR_PTR(-EEXIST);
+		}
 	}
 
-	return false;
+	return found;
 }
 
 static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
@@ -284,9 +454,13 @@ static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
 	unsigned long index = value_index(item->value);
 	int ret;
 
-	lockdep_assert_held(&kvm->iosignalfd_lock);
+	lockdep_assert_held(&kvm->iosignalfds.lock);
+
+	/* A vCPU that meets the item may look at all of it. */
+	item->group = group;
 
 	if (wildcard) {
+		RCU_INIT_POINTER(item->next, locked_wildcard(kvm, group));
 		rcu_assign_pointer(group->wildcard, item);
 	} else {
 		RCU_INIT_POINTER(item->next, xa_load(&group->values, index));
@@ -301,23 +475,24 @@ static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
 	return 0;
 }
 
-static void unlink_item(struct kvm *kvm, struct iosignalfd_group *group,
-			struct iosignalfd_item *item)
+static void unlink_item(struct kvm *kvm, struct iosignalfd_item *item)
 {
+	struct iosignalfd_group *group = item->group;
+	struct iosignalfd_item *wildcard = locked_wildcard(kvm, group);
 	unsigned long index = value_index(item->value);
 	struct iosignalfd_item *prev, *next;
 
-	lockdep_assert_held(&kvm->iosignalfd_lock);
+	lockdep_assert_held(&kvm->iosignalfds.lock);
 
 	next = rcu_dereference_protected(item->next, true);
+	prev = wildcard ?: xa_load(&group->values, index);
 
-	if (item == locked_wildcard(kvm, group)) {
-		RCU_INIT_POINTER(group->wildcard, NULL);
-	} else if (item != xa_load(&group->values, index)) {
-		prev = xa_load(&group->values, index);
+	if (item != prev) {
 		while (rcu_access_pointer(prev->next) != item)
 			prev = rcu_dereference_protected(prev->next, true);
 		rcu_assign_pointer(prev->next, next);
+	} else if (wildcard) {
+		rcu_assign_pointer(group->wildcard, next);
 	} else if (next) {
 		/* Storing over an entry takes no memory, so it can't fail. */
 		xa_store(&group->values, index, next, GFP_NOWAIT);
@@ -329,7 +504,7 @@ static void unlink_item(struct kvm *kvm, struct iosignalfd_group *group,
 	forget_all(kvm);
 }
 
-static struct iosignalfd_group *new_group(enum kvm_bus bus_idx, u32 len)
+static struct iosignalfd_group *new_group(const struct iosignalfd_spec *spec)
 {
 	struct iosignalfd_group *group;
 
@@ -338,37 +513,34 @@ static struct iosignalfd_group *new_group(enum kvm_bus bus_idx, u32 len)
 		return NULL;
 
 	kvm_iodevice_init(&group->point.dev, &iosignalfd_ops);
-	group->bus = bus_idx;
-	group->len = len;
+	group->bus = spec->bus;
+	group->len = spec->len;
 	xa_init_flags(&group->values, XA_FLAGS_ACCOUNT);
 
 	return group;
 }
 
 /* Find or make the group and put @item into it; all of it or nothing. */
-static int add_item(struct kvm *kvm, const struct kvm_ioeventfd *args,
-		    struct iosignalfd_item *item)
+static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
+		       struct iosignalfd_item *item)
 {
 	struct iosignalfd_group *group;
 	int ret;
 
-	lockdep_assert_held(&kvm->iosignalfd_lock);
-
-	if (is_taken(kvm, args))
-		return -EEXIST;
-
-	group = find_group(kvm, args);
+	group = find_room(kvm, spec);
+	if (IS_ERR(group))
+		return PTR_ERR(group);
 	if (group)
-		return link_item(kvm, group, item, is_wildcard(args));
+		return link_item(kvm, group, item, spec->wildcard);
 
-	group = new_group(bus_of(args), args->len);
+	group = new_group(spec);
 	if (!group)
 		return -ENOMEM;
 
 	/* The group goes on the bus with its first item in it. */
-	ret = link_item(kvm, group, item, is_wildcard(args));
+	ret = link_item(kvm, group, item, spec->wildcard);
 	if (!ret) {
-		ret = kvm_io_bus_register_point(kvm, bus_of(args), args->addr,
+		ret = kvm_io_bus_register_point(kvm, spec->bus, spec->addr,
 						&group->point);
 		if (!ret)
 			return 0;
@@ -380,144 +552,493 @@ static int add_item(struct kvm *kvm, const struct kvm_ioeventfd *args,
 	return ret;
 }
 
-/**
- * kvm_iosignalfd_assign - have writes signal an eventfd from now on
- * @kvm: the VM
- * @args: which writes, and the eventfd
- *
- * A write by an instruction that comes after the return signals.
- * Context: process context, no locks held.  Waits for no reader.
- * Return: 0; -EINVAL for a length that isn't 0, 1, 2, 4 or 8, an address range
- * that wraps, an unknown flag, a value without a length, or an fd that isn't an
- * eventfd; -EBADF for an fd that isn't open; -EEXIST if one of these writes is
- * taken already; -ENOMEM.
- */
-int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *args)
+/* The registration ends; its eventfd, and @item's memory, are let go. */
+static void remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 {
-	struct iosignalfd_item *item;
+	struct iosignalfd_group *group = item->group;
 	struct eventfd_ctx *eventfd;
-	int ret;
+
+	lockdep_assert_held(&kvm->iosignalfds.lock);
+
+	unlink_item(kvm, item);
+	if (!group->nr_items) {
+		kvm_io_bus_unregister_point(kvm, group->bus, &group->point);
+		kfree_rcu(group, rcu);
+	}
+
+	list_del(&item->vm_node);
+	kvm->stat.generic.nr_iosignalfds--;
+
+	spin_lock(&item->lock);
+	eventfd = item->eventfd;
+	item->eventfd = NULL;
+	spin_unlock(&item->lock);
+
+	if (item->watch)
+		iosignalfd_unwatch(item->watch, &item->watch_node);
+
+	eventfd_ctx_put(eventfd);
+	kfree_rcu(item, rcu);
+}
+
+/*
+ * End the registrations whose eventfd has hung up.  The work does this, and so
+ * does whoever changes registrations, since it may be there before the work.
+ */
+static void reap_gone(struct kvm *kvm)
+{
+	struct iosignalfd_watch *watch, *next_watch;
+	struct iosignalfd_item *item, *next;
+
+	lockdep_assert_held(&kvm->iosignalfds.lock);
+
+	if (llist_empty(&kvm->iosignalfds.gone))
+		return;
+
+	llist_for_each_entry_safe(watch, next_watch,
+				  llist_del_all(&kvm->iosignalfds.gone),
+				  gone_node) {
+		list_for_each_entry_safe(item, next, &watch->items, watch_node)
+			remove_item(kvm, item);
+		kfree(watch);
+	}
+}
+
+static void reap_work(struct work_struct *work)
+{
+	struct kvm *kvm = container_of(work, struct kvm, iosignalfds.reap);
+
+	mutex_lock(&kvm->iosignalfds.lock);
+	reap_gone(kvm);
+	mutex_unlock(&kvm->iosignalfds.lock);
+}
+
+/* What user space asks for */
+
+static bool is_user_address(u64 addr, u32 len)
+{
+	void __user *at = u64_to_user_ptr(addr);
+
+	return (u64)(uintptr_t)at == addr && access_ok(at, len);
+}
+
+/* What goes for assigning; deassigning finds something or doesn't. */
+static int check_args(const struct kvm_iosignalfd *args)
+{
+	const u32 buses = KVM_IOEVENTFD_FLAG_PIO |
+			  KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
+	u32 valid = KVM_IOEVENTFD_VALID_FLAG_MASK | KVM_IOSIGNALFD_FLAGS;
+
+	/* There's nothing to assign to whatever eventfd. */
+	valid &= ~KVM_IOSIGNALFD_FLAG_ANY_FD;
+	/* Elsewhere there are no such channels. */
+	if (!IS_ENABLED(CONFIG_S390))
+		valid &= ~KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
 
 	if (args->len > 8 || (args->len & (args->len - 1)))
 		return -EINVAL;
 	if (args->addr + args->len < args->addr)
 		return -EINVAL;
-	if (args->flags & ~KVM_IOEVENTFD_VALID_FLAG_MASK)
+	if (args->flags & ~valid || (args->flags & buses) == buses)
 		return -EINVAL;
-	if (!args->len && !is_wildcard(args))
+	if (!args->len && (args->flags & (KVM_IOSIGNALFD_FLAG_TRIGGER |
+					  KVM_IOSIGNALFD_FLAG_POST_WRITE)))
 		return -EINVAL;
 
-	eventfd = eventfd_ctx_fdget(args->fd);
-	if (IS_ERR(eventfd))
-		return PTR_ERR(eventfd);
+	if (args->flags & KVM_IOSIGNALFD_FLAG_POST_WRITE) {
+		/* A store in two halves is not what is promised. */
+		if (args->len > sizeof(long) || args->post_addr % args->len)
+			return -EINVAL;
+		if (!is_user_address(args->post_addr, args->len))
+			return -EFAULT;
+	}
+
+	return 0;
+}
+
+static struct iosignalfd_spec to_spec(const struct kvm_iosignalfd *args)
+{
+	struct iosignalfd_spec spec = {
+		.addr = args->addr,
+		.bus = KVM_MMIO_BUS,
+		.len = args->len,
+		.wildcard = !(args->flags & KVM_IOSIGNALFD_FLAG_TRIGGER),
+		.fanout = args->flags & KVM_IOSIGNALFD_FLAG_FANOUT,
+	};
+
+	if (args->flags & KVM_IOEVENTFD_FLAG_PIO)
+		spec.bus = KVM_PIO_BUS;
+	else if (args->flags & KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY)
+		spec.bus = KVM_VIRTIO_CCW_NOTIFY_BUS;
+
+	if (!spec.wildcard)
+		spec.value = args->trigger;
+	if (args->flags & KVM_IOSIGNALFD_FLAG_POST_WRITE)
+		spec.post = u64_to_user_ptr(args->post_addr);
+
+	return spec;
+}
+
+/* The two structures are one, seen through either name. */
+static const struct kvm_iosignalfd *to_args(const struct kvm_ioeventfd *args)
+{
+	BUILD_BUG_ON(sizeof(struct kvm_iosignalfd) !=
+		     sizeof(struct kvm_ioeventfd));
+	BUILD_BUG_ON(offsetof(struct kvm_iosignalfd, flags) !=
+		     offsetof(struct kvm_ioeventfd, flags));
+	BUILD_BUG_ON(offsetof(struct kvm_iosignalfd, post_addr) <
+		     offsetof(struct kvm_ioeventfd, pad));
+
+	return (const struct kvm_iosignalfd *)args;
+}
+
+static struct iosignalfd_item *new_item(const struct iosignalfd_spec *spec,
+					struct file *file)
+{
+	struct iosignalfd_item *item;
 
 	item = kzalloc(sizeof(*item), GFP_KERNEL_ACCOUNT);
-	if (!item) {
-		eventfd_ctx_put(eventfd);
-		return -ENOMEM;
-	}
+	if (!item)
+		return NULL;
 
 	spin_lock_init(&item->lock);
-	item->eventfd = eventfd;
-	item->value = args->datamatch;
+	item->value = spec->value;
+	item->fanout = spec->fanout;
+	item->eventfd = spec->eventfd;
+	item->post = spec->post;
+	item->eventfd_id = kvm_eventfd_id(file);
 
-	mutex_lock(&kvm->iosignalfd_lock);
-	ret = add_item(kvm, args, item);
-	mutex_unlock(&kvm->iosignalfd_lock);
+	return item;
+}
 
+static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
+		    struct iosignalfd_item *item, struct file *watched)
+{
+	int ret;
+
+	lockdep_assert_held(&kvm->iosignalfds.lock);
+
+	/* What has hung up doesn't stand in the way of what takes its place. */
+	reap_gone(kvm);
+
+	if (watched) {
+		ret = iosignalfd_watch(kvm, watched, &item->watch_node,
+				       &item->watch);
+		if (ret)
+			return ret;
+	}
+
+	ret = insert_item(kvm, spec, item);
 	if (ret) {
-		kfree(item);
-		eventfd_ctx_put(eventfd);
+		if (item->watch)
+			iosignalfd_unwatch(item->watch, &item->watch_node);
+		return ret;
 	}
 
-	return ret;
-}
-
-/* The item that was registered with just these arguments. */
-static struct iosignalfd_item *find_item(struct kvm *kvm,
-					 struct iosignalfd_group *group,
-					 const struct kvm_ioeventfd *args,
-					 struct eventfd_ctx *eventfd)
-{
-	struct iosignalfd_item *item;
-
-	if (is_wildcard(args))
-		item = locked_wildcard(kvm, group);
-	else
-		item = item_for_value(group, args->datamatch);
-
-	/* Only under kvm->iosignalfd_lock does an item lose its eventfd. */
-	return item && item->eventfd == eventfd ? item : NULL;
-}
-
-static int remove_item(struct kvm *kvm, const struct kvm_ioeventfd *args,
-		       struct eventfd_ctx *eventfd)
-{
-	struct iosignalfd_group *group;
-	struct iosignalfd_item *item;
-
-	lockdep_assert_held(&kvm->iosignalfd_lock);
-
-	group = find_group(kvm, args);
-	item = group ? find_item(kvm, group, args, eventfd) : NULL;
-	if (!item)
-		return -ENOENT;
-
-	unlink_item(kvm, group, item);
-	if (!group->nr_items) {
-		kvm_io_bus_unregister_point(kvm, bus_of(args), &group->point);
-		kfree_rcu(group, rcu);
-	}
-
-	spin_lock(&item->lock);
-	item->eventfd = NULL;
-	spin_unlock(&item->lock);
-
-	/* The item's reference; the caller has one of its own. */
-	eventfd_ctx_put(eventfd);
-	kfree_rcu(item, rcu);
+	list_add_tail(&item->vm_node, &kvm->iosignalfds.items);
+	kvm->stat.generic.nr_iosignalfds++;
 	return 0;
 }
 
 /**
- * kvm_iosignalfd_deassign - take a registration back
+ * kvm_iosignalfd_assign - have writes signal an eventfd from now on
  * @kvm: the VM
- * @args: what it was assigned with; flags that assigning doesn't know are
- *	passed over, as they always were
+ * @user_args: which writes, and the eventfd
  *
- * When this returns nothing signals the eventfd through that registration, and
- * the writes it took go on to other devices and to user space.
+ * A write by an instruction that comes after the return signals.
+ * Context: process context, no locks held.  Waits for no reader.
+ * Return: 0; -EINVAL for a length that isn't 0, 1, 2, 4 or 8, an address range
+ * that wraps, a flag that is unknown or senseless here, a value or an address
+ * to post to without a length, an address to post to that isn't a multiple of
+ * it, or an fd that isn't an eventfd; -EFAULT for an address to post to that
+ * isn't user space's; -EBADF for an fd that isn't open; -EEXIST if one of these
+ * writes is taken already, and not to be shared; -ENOMEM.
+ */
+int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args)
+{
+	const struct kvm_iosignalfd *args = to_args(user_args);
+	struct iosignalfd_spec spec = to_spec(args);
+	struct iosignalfd_item *item;
+	bool watch;
+	int ret;
+
+	ret = check_args(args);
+	if (ret)
+		return ret;
+
+	/* Held to the end: until then the eventfd can't have hung up. */
+	CLASS(fd, f)(args->fd);
+	if (!fd_file(f))
+		return -EBADF;
+
+	spec.eventfd = eventfd_ctx_fileget(fd_file(f));
+	if (IS_ERR(spec.eventfd))
+		return PTR_ERR(spec.eventfd);
+
+	item = new_item(&spec, fd_file(f));
+	if (!item) {
+		eventfd_ctx_put(spec.eventfd);
+		return -ENOMEM;
+	}
+
+	watch = args->flags & KVM_IOSIGNALFD_FLAG_HANGUP;
+
+	mutex_lock(&kvm->iosignalfds.lock);
+	ret = add_item(kvm, &spec, item, watch ? fd_file(f) : NULL);
+	mutex_unlock(&kvm->iosignalfds.lock);
+
+	if (ret) {
+		kfree(item);
+		eventfd_ctx_put(spec.eventfd);
+	}
+
+	return ret;
+}
+
+static int remove_one(struct kvm *kvm, const struct iosignalfd_spec *spec)
+{
+	struct iosignalfd_group *group = find_group(kvm, spec);
+	struct iosignalfd_item *item;
+
+	/* Only under kvm->iosignalfds.lock does an item lose its eventfd. */
+	item = group ? first_item(kvm, group, spec) : NULL;
+	while (item && item->eventfd != spec->eventfd)
+		item = next_sharing(item);
+	if (!item || item->post != spec->post)
+		return -ENOENT;
+
+	remove_item(kvm, item);
+	return 0;
+}
+
+/* An item of the group that is among the writes of @spec. */
+static struct iosignalfd_item *any_item(struct kvm *kvm,
+					struct iosignalfd_group *group,
+					const struct iosignalfd_spec *spec)
+{
+	unsigned long index = 0;
+
+	if (spec->wildcard && !locked_wildcard(kvm, group))
+		return xa_find(&group->values, &index, ULONG_MAX, XA_PRESENT);
+
+	return first_item(kvm, group, spec);
+}
+
+static int remove_all(struct kvm *kvm, const struct iosignalfd_spec *spec)
+{
+	struct iosignalfd_group *group = find_group(kvm, spec);
+	struct iosignalfd_item *item;
+	int ret = -ENOENT;
+
+	while (group && (item = any_item(kvm, group, spec))) {
+		/* With its last item the group goes, after a grace period. */
+		if (group->nr_items == 1)
+			group = NULL;
+		remove_item(kvm, item);
+		cond_resched();
+		ret = 0;
+	}
+
+	return ret;
+}
+
+/**
+ * kvm_iosignalfd_deassign - take registrations back
+ * @kvm: the VM
+ * @user_args: what one was assigned with; flags that say nothing about which
+ *	one is meant are passed over, and so are unknown ones, as always
+ *
+ * When this returns nothing signals the eventfd through that registration, nor
+ * stores a value, and the writes it took go on to other devices and user space.
  * Context: process context, no locks held.  Waits for a signal under way, not
  * for a grace period, and takes no memory.
  * Return: 0; -ENOENT if there is no such registration; -EBADF or -EINVAL for an
- * fd that isn't open or isn't an eventfd.
+ * fd that isn't open or isn't an eventfd, unless any will do.
  */
-int kvm_iosignalfd_deassign(struct kvm *kvm, const struct kvm_ioeventfd *args)
+int kvm_iosignalfd_deassign(struct kvm *kvm,
+			    const struct kvm_ioeventfd *user_args)
 {
-	struct eventfd_ctx *eventfd;
+	const struct kvm_iosignalfd *args = to_args(user_args);
+	struct iosignalfd_spec spec = to_spec(args);
+	bool any = args->flags & KVM_IOSIGNALFD_FLAG_ANY_FD;
 	int ret;
 
-	eventfd = eventfd_ctx_fdget(args->fd);
-	if (IS_ERR(eventfd))
-		return PTR_ERR(eventfd);
+	if (!any) {
+		spec.eventfd = eventfd_ctx_fdget(args->fd);
+		if (IS_ERR(spec.eventfd))
+			return PTR_ERR(spec.eventfd);
+	}
 
-	mutex_lock(&kvm->iosignalfd_lock);
-	ret = remove_item(kvm, args, eventfd);
-	mutex_unlock(&kvm->iosignalfd_lock);
+	mutex_lock(&kvm->iosignalfds.lock);
+	reap_gone(kvm);
+	ret = any ? remove_all(kvm, &spec) : remove_one(kvm, &spec);
+	mutex_unlock(&kvm->iosignalfds.lock);
 
-	eventfd_ctx_put(eventfd);
+	if (!any)
+		eventfd_ctx_put(spec.eventfd);
+
 	return ret;
 }
+
+/* debugfs: a line an item */
+
+static void *list_start(struct seq_file *m, loff_t *pos)
+{
+	struct kvm *kvm = m->private;
+
+	mutex_lock(&kvm->iosignalfds.lock);
+	return seq_list_start_head(&kvm->iosignalfds.items, *pos);
+}
+
+static void *list_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct kvm *kvm = m->private;
+
+	return seq_list_next(v, &kvm->iosignalfds.items, pos);
+}
+
+static void list_stop(struct seq_file *m, void *v)
+{
+	struct kvm *kvm = m->private;
+
+	mutex_unlock(&kvm->iosignalfds.lock);
+}
+
+static const char *bus_name(enum kvm_bus bus)
+{
+	switch (bus) {
+	case KVM_PIO_BUS:
+		return "pio";
+	case KVM_VIRTIO_CCW_NOTIFY_BUS:
+		return "ccw";
+	default:
+		return "mmio";
+	}
+}
+
+static int list_show(struct seq_file *m, void *v)
+{
+	struct kvm *kvm = m->private;
+	struct iosignalfd_item *item;
+	struct iosignalfd_group *group;
+	u64 rings;
+
+	if (v == &kvm->iosignalfds.items) {
+		seq_puts(m, "bus address length value eventfd-id rings flags\n");
+		return 0;
+	}
+
+	item = list_entry(v, struct iosignalfd_item, vm_node);
+	group = item->group;
+
+	seq_printf(m, "%s %#llx %u ", bus_name(group->bus), group->point.addr,
+		   group->len);
+	if (locked_wildcard(kvm, group))
+		seq_puts(m, "any");
+	else
+		seq_printf(m, "%#llx", item->value);
+	/* data_race(): a vCPU may be counting; the figure is as old as its line. */
+	rings = data_race(item->rings);
+	seq_printf(m, " %d %llu %s%s%s%s\n", item->eventfd_id, rings,
+		   item->fanout ? "f" : "", item->post ? "p" : "",
+		   item->watch ? "h" : "",
+		   item->fanout || item->post || item->watch ? "" : "-");
+	return 0;
+}
+
+static const struct seq_operations list_ops = {
+	.start = list_start,
+	.next = list_next,
+	.stop = list_stop,
+	.show = list_show,
+};
+
+/* The file keeps the VM, which may be going already. */
+static int list_open(struct inode *inode, struct file *file)
+{
+	struct kvm *kvm = inode->i_private;
+	int ret;
+
+	if (!kvm_get_kvm_safe(kvm))
+		return -ENOENT;
+
+	ret = seq_open(file, &list_ops);
+	if (ret) {
+		kvm_put_kvm(kvm);
+		return ret;
+	}
+
+	((struct seq_file *)file->private_data)->private = kvm;
+	return 0;
+}
+
+static int list_release(struct inode *inode, struct file *file)
+{
+	kvm_put_kvm(inode->i_private);
+	return seq_release(inode, file);
+}
+
+static const struct file_operations list_fops = {
+	.owner = THIS_MODULE,
+	.open = list_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = list_release,
+};
+
+/**
+ * kvm_iosignalfd_create_debugfs - show a VM's registrations
+ * @kvm: the VM
+ *
+ * The file goes with the VM's directory.
+ * Context: VM creation, when that directory has been made.
+ */
+void kvm_iosignalfd_create_debugfs(struct kvm *kvm)
+{
+	debugfs_create_file("iosignalfds", 0400, kvm->debugfs_dentry, kvm,
+			    &list_fops);
+}
+
+/* The VM's life */
 
 /**
  * kvm_iosignalfd_init - set up a new VM's part of this
  * @kvm: the VM
  *
- * There is no counterpart: what is left when the VM goes stands on its buses.
+ * Context: VM creation; can't fail.
  */
 void kvm_iosignalfd_init(struct kvm *kvm)
 {
-	mutex_init(&kvm->iosignalfd_lock);
+	mutex_init(&kvm->iosignalfds.lock);
 	/* What a new vCPU remembers, nothing, is of generation 0. */
-	kvm->iosignalfd_gen = 1;
+	kvm->iosignalfds.gen = 1;
+	INIT_LIST_HEAD(&kvm->iosignalfds.items);
+	init_llist_head(&kvm->iosignalfds.gone);
+	INIT_WORK(&kvm->iosignalfds.reap, reap_work);
+}
+
+/**
+ * kvm_iosignalfd_destroy - have nothing look out for hang-ups any more
+ * @kvm: the VM
+ *
+ * The registrations themselves stand on the VM's buses and go with these, next.
+ * Context: VM destruction: no vCPU runs, no ioctl can come, nobody holds a
+ * reference, so no lock is needed.  Waits for the VM's own reap work.
+ */
+void kvm_iosignalfd_destroy(struct kvm *kvm)
+{
+	struct iosignalfd_watch *watch, *next;
+	struct iosignalfd_item *item;
+
+	/* What hangs up from here on finds nobody to tell. */
+	disable_work_sync(&kvm->iosignalfds.reap);
+
+	list_for_each_entry(item, &kvm->iosignalfds.items, vm_node)
+		if (item->watch)
+			iosignalfd_unwatch(item->watch, &item->watch_node);
+
+	llist_for_each_entry_safe(watch, next,
+				  llist_del_all(&kvm->iosignalfds.gone),
+				  gone_node)
+		kfree(watch);
 }

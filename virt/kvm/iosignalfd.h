@@ -4,7 +4,16 @@
 
 #include <linux/kvm_host.h>
 
+/* What KVM_CAP_IOSIGNALFD tells: the flags of struct kvm_iosignalfd. */
+#define KVM_IOSIGNALFD_FLAGS						\
+	(KVM_IOSIGNALFD_FLAG_TRIGGER | KVM_IOSIGNALFD_FLAG_PIO |	\
+	 KVM_IOSIGNALFD_FLAG_DEASSIGN | KVM_IOSIGNALFD_FLAG_FANOUT |	\
+	 KVM_IOSIGNALFD_FLAG_POST_WRITE | KVM_IOSIGNALFD_FLAG_HANGUP |	\
+	 KVM_IOSIGNALFD_FLAG_ANY_FD)
+
 void kvm_iosignalfd_init(struct kvm *kvm);
+void kvm_iosignalfd_destroy(struct kvm *kvm);
+void kvm_iosignalfd_create_debugfs(struct kvm *kvm);
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *args);
 int kvm_iosignalfd_deassign(struct kvm *kvm, const struct kvm_ioeventfd *args);
 

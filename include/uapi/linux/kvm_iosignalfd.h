@@ -18,6 +18,25 @@
 /* Take away the registration that has just these arguments. */
 #define KVM_IOSIGNALFD_FLAG_DEASSIGN	(1 << 2)
 
+/*
+ * KVM_IOEVENTFD's flags grow from below, those of iosignalfd alone from above.
+ * Bit 31 stays free: KVM_CHECK_EXTENSION's result is an int.
+ *
+ * Share these writes with other registrations that have this flag and an eventfd
+ * of their own; a write signals all of them.
+ */
+#define KVM_IOSIGNALFD_FLAG_FANOUT	(1 << 30)
+/* Before the signal store the written value at @post_addr. */
+#define KVM_IOSIGNALFD_FLAG_POST_WRITE	(1 << 29)
+/* The registration goes with the last close of its eventfd. */
+#define KVM_IOSIGNALFD_FLAG_HANGUP	(1 << 28)
+/*
+ * With KVM_IOSIGNALFD_FLAG_DEASSIGN: take away all registrations for the address
+ * and length, with KVM_IOSIGNALFD_FLAG_TRIGGER those for the value, whatever
+ * their eventfd; @fd is not looked at.
+ */
+#define KVM_IOSIGNALFD_FLAG_ANY_FD	(1 << 27)
+
 /**
  * struct kvm_iosignalfd - argument of KVM_IOSIGNALFD
  * @trigger: the value that rings, with KVM_IOSIGNALFD_FLAG_TRIGGER; its low
@@ -28,6 +47,9 @@
  *	them, which excludes KVM_IOSIGNALFD_FLAG_TRIGGER
  * @fd: the eventfd to signal; KVM holds no file reference to it
  * @flags: KVM_IOSIGNALFD_FLAG_*; an unknown flag is EINVAL at assign
+ * @reserved: not looked at
+ * @post_addr: with KVM_IOSIGNALFD_FLAG_POST_WRITE the caller's address for the
+ *	value, a multiple of @len, which is not 0
  * @pad: not looked at
  */
 struct kvm_iosignalfd {
@@ -36,7 +58,9 @@ struct kvm_iosignalfd {
 	__u32 len;
 	__s32 fd;
 	__u32 flags;
-	__u8  pad[36];
+	__u32 reserved;
+	__u64 post_addr;
+	__u8  pad[24];
 };
 
 /* The ioctl number of KVM_IOEVENTFD; KVMIO is linux/kvm.h's. */

@@ -57,6 +57,22 @@ expression e;
 -	struct kvm_io_bus *bus = kvm_get_bus(...);
 -	...
 -}
++kvm_iosignalfd_destroy(kvm);
 +kvm_io_bus_destroy(kvm);
  ...>
  }
+
+@@
+@@
+ kvm_create_vm_debugfs(...)
+ {
+ <...
++kvm_iosignalfd_create_debugfs(kvm);
+ kvm_arch_create_vm_debugfs(kvm);
+ ...>
+ }
+
+@@
+@@
+ #include "vfio.h"
++#include "iosignalfd.h"

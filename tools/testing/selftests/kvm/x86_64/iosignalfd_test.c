@@ -10,321 +10,18 @@
  */
 #include <pthread.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
-#include <time.h>
 
-#include <linux/kvm_iosignalfd.h>
-#include <linux/sizes.h>
-
+#include "io_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
 
-#define FLAG_TRIGGER	KVM_IOSIGNALFD_FLAG_TRIGGER
-#define FLAG_PIO	KVM_IOSIGNALFD_FLAG_PIO
-#define FLAG_DEASSIGN	KVM_IOSIGNALFD_FLAG_DEASSIGN
-
-/* Outside of all memslots, and mapped one to one in the guest. */
-#define MMIO_BASE	(4ull * SZ_1G)
-#define MMIO_PAGES	2
-/* Neither ucall's port nor one of a device that KVM emulates. */
-#define PIO_BASE	0x2000
-
 #define IOAPIC_GPA	0xfec00000ull
 #define IOAPIC_WINDOW	(IOAPIC_GPA + 0x10)
 #define PIC_IMR_PORT	0x21
 
-/* What a read gets from user space. */
-#define READ_VALUE	0x5a5a5a5a5a5a5a5aull
-
-/* Long enough for an emulated and loaded machine, short of the harness' limit. */
-#define WAIT_SEC	15
-#define POLL_USEC	100ul
-
 static const uint32_t lengths[] = { 0, 1, 2, 4, 8 };
-
-#define ASSERT_ERRNO(_want, _call, _fmt, ...)					\
-do {										\
-	int __want = (_want);							\
-	int __got = (_call);							\
-										\
-	TEST_ASSERT(__got == __want, _fmt ": wanted %d (%s), got %d (%s)",	\
-		    ##__VA_ARGS__, __want, strerror(__want),			\
-		    __got, strerror(__got));					\
-} while (0)
-
-static time_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
-#define WAIT_FOR(_cond, _fmt, ...)					\
-do {									\
-	time_t __end = now() + WAIT_SEC;				\
-									\
-	while (!(_cond)) {						\
-		TEST_ASSERT(now() < __end, _fmt, ##__VA_ARGS__);	\
-		usleep(POLL_USEC);					\
-	}								\
-} while (0)
-
-static int new_eventfd(void)
-{
-	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-
-	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
-	return fd;
-}
-
-/* Take the eventfd's count, 0 if it wasn't signalled. */
-static uint64_t take(int fd)
-{
-	uint64_t count;
-	ssize_t ret;
-
-	ret = read(fd, &count, sizeof(count));
-	if (ret < 0) {
-		TEST_ASSERT(errno == EAGAIN, "Reading eventfd %d: wanted EAGAIN, got %s",
-			    fd, strerror(errno));
-		return 0;
-	}
-
-	TEST_ASSERT(ret == sizeof(count), "Wanted 8 bytes from eventfd %d, got %zd", fd, ret);
-	return count;
-}
-
-static int iosignalfd(struct kvm_vm *vm, struct kvm_iosignalfd args)
-{
-	return __vm_ioctl(vm, KVM_IOSIGNALFD, &args) ? errno : 0;
-}
-
-static int unassign(struct kvm_vm *vm, struct kvm_iosignalfd args)
-{
-	args.flags |= FLAG_DEASSIGN;
-	return iosignalfd(vm, args);
-}
-
-static void assign_ok(struct kvm_vm *vm, struct kvm_iosignalfd args)
-{
-	ASSERT_ERRNO(0, iosignalfd(vm, args),
-		     "Assign fd %d to 0x%llx, len %u, flags 0x%x, trigger 0x%llx",
-		     args.fd, args.addr, args.len, args.flags, args.trigger);
-}
-
-static void unassign_ok(struct kvm_vm *vm, struct kvm_iosignalfd args)
-{
-	ASSERT_ERRNO(0, unassign(vm, args),
-		     "Deassign fd %d from 0x%llx, len %u, flags 0x%x, trigger 0x%llx",
-		     args.fd, args.addr, args.len, args.flags, args.trigger);
-}
-
-static uint64_t value_mask(uint32_t len)
-{
-	return len >= 8 ? ~0ull : (1ull << (len * 8)) - 1;
-}
-
-/*
- * The guest of the tests with one vCPU: does the access that the host left in
- * guest_io and says so, over and over.
- */
-struct io_access {
-	uint64_t addr;
-	uint64_t val;
-	uint32_t len;
-	bool pio;
-	bool write;
-};
-
-static struct io_access guest_io;
-
-static void guest_pio(struct io_access *io)
-{
-	uint16_t port = io->addr;
-	uint32_t val = io->val;
-
-	switch (io->len | (io->write ? 0x10 : 0)) {
-	case 0x11:
-		asm volatile("outb %b0, %w1" : : "a"(val), "d"(port) : "memory");
-		break;
-	case 0x12:
-		asm volatile("outw %w0, %w1" : : "a"(val), "d"(port) : "memory");
-		break;
-	case 0x14:
-		asm volatile("outl %0, %w1" : : "a"(val), "d"(port) : "memory");
-		break;
-	case 0x01:
-		val = 0;
-		asm volatile("inb %w1, %b0" : "+a"(val) : "d"(port) : "memory");
-		break;
-	case 0x02:
-		val = 0;
-		asm volatile("inw %w1, %w0" : "+a"(val) : "d"(port) : "memory");
-		break;
-	case 0x04:
-		asm volatile("inl %w1, %0" : "=a"(val) : "d"(port) : "memory");
-		break;
-	default:
-		GUEST_FAIL("No port access has %u bytes", io->len);
-	}
-
-	if (!io->write)
-		io->val = val;
-}
-
-static void guest_mmio(struct io_access *io)
-{
-	void *addr = (void *)io->addr;
-
-	switch (io->len | (io->write ? 0x10 : 0)) {
-	case 0x11:
-		WRITE_ONCE(*(uint8_t *)addr, io->val);
-		break;
-	case 0x12:
-		WRITE_ONCE(*(uint16_t *)addr, io->val);
-		break;
-	case 0x14:
-		WRITE_ONCE(*(uint32_t *)addr, io->val);
-		break;
-	case 0x18:
-		WRITE_ONCE(*(uint64_t *)addr, io->val);
-		break;
-	case 0x01:
-		io->val = READ_ONCE(*(uint8_t *)addr);
-		break;
-	case 0x02:
-		io->val = READ_ONCE(*(uint16_t *)addr);
-		break;
-	case 0x04:
-		io->val = READ_ONCE(*(uint32_t *)addr);
-		break;
-	case 0x08:
-		io->val = READ_ONCE(*(uint64_t *)addr);
-		break;
-	default:
-		GUEST_FAIL("No access has %u bytes", io->len);
-	}
-}
-
-static void guest_main(void)
-{
-	for (;;) {
-		if (guest_io.pio)
-			guest_pio(&guest_io);
-		else
-			guest_mmio(&guest_io);
-		GUEST_SYNC(0);
-	}
-}
-
-/* Run to the next exit; true if the guest has got to its GUEST_SYNC(). */
-static bool run_to_sync(struct kvm_vcpu *vcpu)
-{
-	struct ucall uc;
-
-	vcpu_run(vcpu);
-	switch (get_ucall(vcpu, &uc)) {
-	case UCALL_SYNC:
-		return true;
-	case UCALL_NONE:
-		return false;
-	case UCALL_ABORT:
-		REPORT_GUEST_ASSERT(uc);
-	default:
-		TEST_FAIL("Unexpected ucall %lu", uc.cmd);
-	}
-}
-
-static void assert_exit_is(struct kvm_vcpu *vcpu, const struct io_access *want)
-{
-	struct io_access got = { .pio = want->pio };
-	struct kvm_run *run = vcpu->run;
-
-	TEST_ASSERT_KVM_EXIT_REASON(vcpu, want->pio ? KVM_EXIT_IO : KVM_EXIT_MMIO);
-
-	if (want->pio) {
-		got.addr = run->io.port;
-		got.len = run->io.size * run->io.count;
-		got.write = run->io.direction == KVM_EXIT_IO_OUT;
-		if (got.write)
-			memcpy(&got.val, (void *)run + run->io.data_offset, min(got.len, 8u));
-	} else {
-		got.addr = run->mmio.phys_addr;
-		got.len = run->mmio.len;
-		got.write = run->mmio.is_write;
-		if (got.write)
-			memcpy(&got.val, run->mmio.data, min(got.len, 8u));
-	}
-
-	TEST_ASSERT(got.addr == want->addr && got.len == want->len && got.write == want->write &&
-		    (!want->write || got.val == (want->val & value_mask(want->len))),
-		    "Wanted %s of %u bytes at 0x%lx, value 0x%lx, in user space;\n"
-		    "  got %s of %u bytes at 0x%lx, value 0x%lx",
-		    want->write ? "a write" : "a read", want->len, want->addr,
-		    want->val & value_mask(want->len),
-		    got.write ? "a write" : "a read", got.len, got.addr, got.val);
-}
-
-/* Have the guest do @io.  True if it came to user space, which answers reads. */
-static bool do_io(struct kvm_vcpu *vcpu, struct io_access *io)
-{
-	struct kvm_run *run = vcpu->run;
-	const uint64_t answer = READ_VALUE;
-	struct io_access *guest;
-	bool exited;
-
-	write_guest_global(vcpu->vm, guest_io, *io);
-
-	exited = !run_to_sync(vcpu);
-	if (exited) {
-		assert_exit_is(vcpu, io);
-		if (!io->write && io->pio)
-			memcpy((void *)run + run->io.data_offset, &answer, io->len);
-		else if (!io->write)
-			memcpy(run->mmio.data, &answer, io->len);
-
-		TEST_ASSERT(run_to_sync(vcpu), "One access, but a second exit with reason %u (%s)",
-			    run->exit_reason, exit_reason_str(run->exit_reason));
-	}
-
-	if (!io->write) {
-		guest = addr_gva2hva(vcpu->vm, (vm_vaddr_t)&guest_io);
-		io->val = guest->val;
-	}
-
-	return exited;
-}
-
-static void assert_write(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
-			 uint64_t val, int fd, bool rings)
-{
-	struct io_access io = {
-		.addr = addr, .val = val, .len = len, .pio = bus & FLAG_PIO, .write = true,
-	};
-	bool exited = do_io(vcpu, &io);
-	uint64_t count = take(fd);
-
-	TEST_ASSERT(exited == !rings && count == rings,
-		    "%s write of 0x%lx, %u bytes, to 0x%lx: wanted %u signals and %s to user space,\n"
-		    "  got %lu and %s",
-		    bus & FLAG_PIO ? "PIO" : "MMIO", val, len, addr, rings,
-		    rings ? "no exit" : "an exit", count, exited ? "an exit" : "no exit");
-}
-
-static void assert_rings(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
-			 uint64_t val, int fd)
-{
-	assert_write(vcpu, bus, addr, len, val, fd, true);
-}
-
-static void assert_exits(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
-			 uint64_t val, int fd)
-{
-	assert_write(vcpu, bus, addr, len, val, fd, false);
-}
 
 /* A write that neither rings nor comes to user space: some device took it. */
 static void assert_swallowed(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
@@ -391,7 +88,7 @@ FIXTURE_VARIANT_ADD(bus, mmio) {
 
 FIXTURE_SETUP(bus)
 {
-	self->vm = vm_create_with_one_vcpu(&self->vcpu, guest_main);
+	self->vm = vm_create_with_one_vcpu(&self->vcpu, io_guest_main);
 	virt_map(self->vm, MMIO_BASE, MMIO_BASE, MMIO_PAGES);
 	virt_pg_map(self->vm, IOAPIC_GPA, IOAPIC_GPA);
 	self->flags = variant->flags;
@@ -419,7 +116,7 @@ TEST_F(bus, wildcard)
 		};
 		uint32_t len;
 
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 
 		for (len = 1; len <= variant->max; len *= 2) {
 			bool rings = !sig.len || sig.len == len;
@@ -433,7 +130,7 @@ TEST_F(bus, wildcard)
 			assert_exits(self->vcpu, self->flags, sig.addr + 1, len, 1, self->fd);
 		}
 
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 
 		for (len = 1; len <= variant->max; len *= 2)
 			assert_exits(self->vcpu, self->flags, sig.addr, len, 1, self->fd);
@@ -453,7 +150,7 @@ TEST_F(bus, counts)
 	uint64_t count;
 	int i;
 
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 
 	for (i = 0; i < nr; i++)
 		TEST_ASSERT(!do_io(self->vcpu, &io), "Write %d came to user space", i);
@@ -489,7 +186,7 @@ TEST_F(bus, trigger)
 			uint32_t len;
 
 			sig.trigger = val;
-			assign_ok(self->vm, sig);
+			io_assign_ok(self->vm, sig);
 
 			assert_rings(self->vcpu, self->flags, sig.addr, sig.len, val, self->fd);
 			assert_exits(self->vcpu, self->flags, sig.addr, sig.len, ~val & mask,
@@ -504,7 +201,7 @@ TEST_F(bus, trigger)
 					assert_exits(self->vcpu, self->flags, sig.addr, len, val,
 						     self->fd);
 
-			unassign_ok(self->vm, sig);
+			io_unassign_ok(self->vm, sig);
 			assert_exits(self->vcpu, self->flags, sig.addr, sig.len, val, self->fd);
 		}
 
@@ -512,9 +209,9 @@ TEST_F(bus, trigger)
 			continue;
 
 		sig.trigger = (1ull << (sig.len * 8)) | 1;
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 		assert_exits(self->vcpu, self->flags, sig.addr, sig.len, 1, self->fd);
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 	}
 }
 
@@ -532,7 +229,7 @@ TEST_F(bus, many_values)
 		fds[k] = new_eventfd();
 		sig.fd = fds[k];
 		sig.trigger = k * 7;
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 	}
 
 	/* Take them away again in another one; those that stay must not notice. */
@@ -551,7 +248,7 @@ TEST_F(bus, many_values)
 
 		sig.fd = fds[gone];
 		sig.trigger = gone * 7;
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 	}
 
 	for (i = 0; i < nr; i++)
@@ -571,7 +268,7 @@ TEST_F(bus, lengths_share_address)
 			sig.addr = self->base + a;
 			sig.len = lengths[i];
 			sig.fd = fds[a][i];
-			assign_ok(self->vm, sig);
+			io_assign_ok(self->vm, sig);
 		}
 	}
 
@@ -604,7 +301,7 @@ TEST_F(bus, one_eventfd_many_addresses)
 
 	for (i = 0; i < nr; i++) {
 		sig.addr = self->base + i;
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 	}
 
 	for (i = 0; i < nr; i++) {
@@ -651,9 +348,9 @@ TEST_F(bus, reads)
 			.flags = self->flags,
 		};
 
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 		assert_reads_exit(self->vcpu, self->flags, sig.addr, self->fd, variant->max);
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 	}
 }
 
@@ -671,7 +368,7 @@ TEST_F(bus, reads_any_length)
 	if (host_cpu_is_intel && !(self->flags & FLAG_PIO))
 		SKIP(return, "VMX takes a read for a write here");
 
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	assert_reads_exit(self->vcpu, self->flags, sig.addr, self->fd, variant->max);
 	assert_rings(self->vcpu, self->flags, sig.addr, variant->max, 1, self->fd);
 }
@@ -691,7 +388,7 @@ TEST_F(bus, device_behind)
 	uint64_t val;
 
 	assert_swallowed(self->vcpu, self->flags, sig.addr, sig.len, before, self->fd);
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 
 	val = device_read(self->vcpu, self->flags, sig.addr, sig.len);
 	TEST_ASSERT(val == before, "Device register: wanted 0x%lx, got 0x%lx", before, val);
@@ -719,14 +416,14 @@ TEST_F(bus, wins_over_device)
 	uint64_t val;
 
 	assert_swallowed(self->vcpu, self->flags, sig.addr, sig.len, before, self->fd);
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 
 	assert_rings(self->vcpu, self->flags, sig.addr, sig.len, sig.trigger, self->fd);
 	val = device_read(self->vcpu, self->flags, sig.addr, sig.len);
 	TEST_ASSERT(val == before, "Device register: wanted 0x%lx as before, got 0x%lx", before,
 		    val);
 
-	unassign_ok(self->vm, sig);
+	io_unassign_ok(self->vm, sig);
 	assert_swallowed(self->vcpu, self->flags, sig.addr, sig.len, sig.trigger, self->fd);
 }
 
@@ -772,7 +469,7 @@ TEST_F(bus, wins_over_coalesced_zone)
 	for (zone_first = true;; zone_first = false) {
 		if (zone_first)
 			kvm_vm_register_coalesced_io(self->vm, zone, size, pio);
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 		if (!zone_first)
 			kvm_vm_register_coalesced_io(self->vm, zone, size, pio);
 
@@ -781,12 +478,12 @@ TEST_F(bus, wins_over_coalesced_zone)
 		assert_coalesced(self->vcpu, self->flags, sig.addr + 4, 4, 1, self->fd);
 		assert_coalesced(self->vcpu, self->flags, zone, 4, 1, self->fd);
 
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 		assert_coalesced(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 
 		sig.flags |= FLAG_TRIGGER;
 		sig.trigger = 0x1234;
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 		assert_rings(self->vcpu, self->flags, sig.addr, 4, 0x1234, self->fd);
 		assert_coalesced(self->vcpu, self->flags, sig.addr, 4, 0x1235, self->fd);
 
@@ -794,7 +491,7 @@ TEST_F(bus, wins_over_coalesced_zone)
 		assert_rings(self->vcpu, self->flags, sig.addr, 4, 0x1234, self->fd);
 		assert_exits(self->vcpu, self->flags, sig.addr, 4, 0x1235, self->fd);
 
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 		sig.flags &= ~FLAG_TRIGGER;
 
 		if (!zone_first)
@@ -826,9 +523,9 @@ TEST_F(bus, bus_full_of_zones)
 		    "Wanted close to 1000 zones, then ENOSPC; got %d, then %s", nr,
 		    ret ? strerror(errno) : "no error");
 
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
-	unassign_ok(self->vm, sig);
+	io_unassign_ok(self->vm, sig);
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 }
 
@@ -841,7 +538,7 @@ TEST_F(bus, bus_full_of_iosignalfds)
 
 	for (i = 0; i < nr; i++) {
 		sig.addr = self->base + 0x100 + i;
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 	}
 
 	kvm_vm_register_coalesced_io(self->vm, self->base, 4, self->flags & FLAG_PIO);
@@ -862,18 +559,18 @@ TEST_F(bus, removing_others)
 	int i;
 
 	other.fd = new_eventfd();
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 
 	for (i = 0; i < nr; i++) {
 		other.addr = self->base + i * 4 + 2;
-		assign_ok(self->vm, other);
+		io_assign_ok(self->vm, other);
 		kvm_vm_register_coalesced_io(self->vm, self->base + 0x1000 + i * 2, 1, pio);
 	}
 
 	for (i = nr - 1; i >= 0; i--) {
 		other.addr = self->base + (i * 13 % nr) * 4 + 2;
 		assert_rings(self->vcpu, self->flags, other.addr, 2, 1, other.fd);
-		unassign_ok(self->vm, other);
+		io_unassign_ok(self->vm, other);
 		assert_exits(self->vcpu, self->flags, other.addr, 2, 1, other.fd);
 		assert_rings(self->vcpu, self->flags, sig.addr, 2, 1, self->fd);
 
@@ -881,7 +578,7 @@ TEST_F(bus, removing_others)
 		assert_rings(self->vcpu, self->flags, sig.addr, 2, 1, self->fd);
 	}
 
-	unassign_ok(self->vm, sig);
+	io_unassign_ok(self->vm, sig);
 	assert_exits(self->vcpu, self->flags, sig.addr, 2, 1, self->fd);
 	close(other.fd);
 }
@@ -894,18 +591,18 @@ TEST_F(bus, errno_fd)
 
 	sig.fd = -1;
 	ASSERT_ERRNO(EBADF, iosignalfd(self->vm, sig), "Assign fd -1");
-	ASSERT_ERRNO(EBADF, unassign(self->vm, sig), "Deassign fd -1");
+	ASSERT_ERRNO(EBADF, io_unassign(self->vm, sig), "Deassign fd -1");
 
 	fd = new_eventfd();
 	close(fd);
 	sig.fd = fd;
 	ASSERT_ERRNO(EBADF, iosignalfd(self->vm, sig), "Assign a closed fd");
-	ASSERT_ERRNO(EBADF, unassign(self->vm, sig), "Deassign a closed fd");
+	ASSERT_ERRNO(EBADF, io_unassign(self->vm, sig), "Deassign a closed fd");
 
 	TEST_ASSERT(!pipe(pipefd), "pipe(): %s", strerror(errno));
 	sig.fd = pipefd[0];
 	ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "Assign a pipe");
-	ASSERT_ERRNO(EINVAL, unassign(self->vm, sig), "Deassign a pipe");
+	ASSERT_ERRNO(EINVAL, io_unassign(self->vm, sig), "Deassign a pipe");
 	close(pipefd[0]);
 	close(pipefd[1]);
 
@@ -915,7 +612,7 @@ TEST_F(bus, errno_fd)
 	/* Nothing of all this is left behind. */
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 	sig.fd = self->fd;
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 }
 
@@ -932,7 +629,7 @@ TEST_F(bus, errno_len)
 		sig.len = bad[i];
 		ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "Assign with length %u", sig.len);
 		/* Nothing has such a length, so there is nothing to take away. */
-		ASSERT_ERRNO(ENOENT, unassign(self->vm, sig), "Deassign length %u", sig.len);
+		ASSERT_ERRNO(ENOENT, io_unassign(self->vm, sig), "Deassign length %u", sig.len);
 	}
 
 	sig.len = 0;
@@ -942,7 +639,7 @@ TEST_F(bus, errno_len)
 	/* Length 8 is one, for ports too, where no write ever has it. */
 	sig.len = 8;
 	sig.flags = self->flags;
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	assert_write(self->vcpu, self->flags, sig.addr, variant->max, 1, self->fd,
 		     variant->max == 8);
 
@@ -968,23 +665,24 @@ TEST_F(bus, errno_overflow)
 			     sig.len);
 
 		sig.addr--;
-		assign_ok(self->vm, sig);
-		unassign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 	}
 
 	sig.len = 0;
 	sig.addr = ~0ull;
-	assign_ok(self->vm, sig);
-	unassign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
+	io_unassign_ok(self->vm, sig);
 }
 
 TEST_F(bus, errno_flags)
 {
 	struct kvm_iosignalfd sig = { .addr = self->base, .len = 4, .fd = self->fd };
+	uint32_t known = KVM_IOEVENTFD_VALID_FLAG_MASK | kvm_check_cap(KVM_CAP_IOSIGNALFD);
 	int bit;
 
 	for (bit = 0; bit < 32; bit++) {
-		if (KVM_IOEVENTFD_VALID_FLAG_MASK & (1u << bit))
+		if (known & (1u << bit))
 			continue;
 
 		sig.flags = self->flags | (1u << bit);
@@ -1004,27 +702,27 @@ TEST_F(bus, errno_deassign)
 	struct kvm_iosignalfd other;
 	int fd = new_eventfd(), copy;
 
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, sig), "Deassign from an empty bus");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, sig), "Deassign from an empty bus");
 
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 
 	other = sig;
 	other.fd = fd;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign another eventfd");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign another eventfd");
 	other = sig;
 	other.addr++;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign from another address");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign from another address");
 	other = sig;
 	other.len = 2;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign another length");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign another length");
 	other.len = 0;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign any length");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign any length");
 	other = sig;
 	other.flags ^= FLAG_PIO;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign from the other bus");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign from the other bus");
 	other = sig;
 	other.flags |= FLAG_TRIGGER;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign with a trigger");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign with a trigger");
 
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 
@@ -1032,21 +730,21 @@ TEST_F(bus, errno_deassign)
 	copy = dup(self->fd);
 	other = sig;
 	other.fd = copy;
-	unassign_ok(self->vm, other);
+	io_unassign_ok(self->vm, other);
 	close(copy);
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, sig), "Deassign a second time");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, sig), "Deassign a second time");
 
 	sig.flags |= FLAG_TRIGGER;
 	sig.trigger = 5;
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	other = sig;
 	other.trigger = 6;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign another value");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign another value");
 	other.flags &= ~FLAG_TRIGGER;
-	ASSERT_ERRNO(ENOENT, unassign(self->vm, other), "Deassign without the trigger");
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, other), "Deassign without the trigger");
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 5, self->fd);
-	unassign_ok(self->vm, sig);
+	io_unassign_ok(self->vm, sig);
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 5, self->fd);
 
 	close(fd);
@@ -1080,7 +778,7 @@ TEST_F(bus, duplicates)
 			.flags = self->flags | (kinds[i].val < 0 ? 0 : FLAG_TRIGGER),
 		};
 
-		assign_ok(self->vm, first);
+		io_assign_ok(self->vm, first);
 
 		for (j = 0; j < ARRAY_SIZE(kinds); j++) {
 			bool same_len = kinds[i].len == kinds[j].len;
@@ -1102,18 +800,18 @@ TEST_F(bus, duplicates)
 					     kinds[i].len, kinds[i].val,
 					     kinds[j].len, kinds[j].val);
 				if (!want)
-					unassign_ok(self->vm, second);
+					io_unassign_ok(self->vm, second);
 			}
 
 			/* Another address and the other bus are free. */
 			second.fd = fd;
 			second.addr++;
-			assign_ok(self->vm, second);
-			unassign_ok(self->vm, second);
+			io_assign_ok(self->vm, second);
+			io_unassign_ok(self->vm, second);
 			second.addr--;
 			second.flags ^= FLAG_PIO;
-			assign_ok(self->vm, second);
-			unassign_ok(self->vm, second);
+			io_assign_ok(self->vm, second);
+			io_unassign_ok(self->vm, second);
 		}
 
 		/* The first one has come through all of that. */
@@ -1122,7 +820,7 @@ TEST_F(bus, duplicates)
 				     kinds[i].val < 0 ? 3 : kinds[i].val, self->fd);
 		TEST_ASSERT(!take(fd), "An eventfd that was refused has been signalled");
 
-		unassign_ok(self->vm, first);
+		io_unassign_ok(self->vm, first);
 	}
 
 	close(fd);
@@ -1141,9 +839,9 @@ TEST_F(bus, reassign)
 			.flags = self->flags,
 		};
 
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 		assert_rings(self->vcpu, self->flags, sig.addr, sig.len ?: 1, i, sig.fd);
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 		assert_exits(self->vcpu, self->flags, sig.addr, sig.len ?: 1, i, sig.fd);
 	}
 
@@ -1169,8 +867,8 @@ TEST_F(bus, eventfd_closed_first)
 	int i;
 
 	gone.fd = new_eventfd();
-	assign_ok(self->vm, sig);
-	assign_ok(self->vm, gone);
+	io_assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, gone);
 	close(gone.fd);
 
 	for (i = 0; i < 10; i++) {
@@ -1178,7 +876,7 @@ TEST_F(bus, eventfd_closed_first)
 		assert_rings(self->vcpu, self->flags, sig.addr, 4, i, self->fd);
 	}
 
-	ASSERT_ERRNO(EBADF, unassign(self->vm, gone), "Deassign a closed fd");
+	ASSERT_ERRNO(EBADF, io_unassign(self->vm, gone), "Deassign a closed fd");
 }
 
 /* The VM goes first: its eventfds stay, with their counts, as plain eventfds. */
@@ -1192,7 +890,7 @@ TEST_F(bus, vm_closed_first)
 	};
 	uint64_t count = 5;
 
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	TEST_ASSERT(!do_io(self->vcpu, &io), "The write came to user space");
 	TEST_ASSERT(!do_io(self->vcpu, &io), "The write came to user space");
 
@@ -1435,9 +1133,9 @@ TEST_F(ringing, come_and_go)
 			.flags = self->flags,
 		};
 
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 		let_ring(&self->ringing, 1 + i % 4);
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 		rings += take(self->fd);
 
 		let_ring(&self->ringing, 2);
@@ -1474,11 +1172,11 @@ TEST_F(ringing, seen_once_assign_returned)
 			.flags = self->flags,
 		};
 
-		assign_ok(self->vm, sig);
+		io_assign_ok(self->vm, sig);
 		set_flag(&self->ringing, i + 1);
 		/* Not before nobody claims to know of it any more. */
 		set_flag(&self->ringing, 0);
-		unassign_ok(self->vm, sig);
+		io_unassign_ok(self->vm, sig);
 	}
 
 	stop_ringing(&self->ringing, &exits);
@@ -1497,7 +1195,7 @@ TEST_F(ringing, others_come_and_go)
 	uint64_t writes, rings;
 	int i;
 
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	start_ringing(&self->ringing);
 
 	for (i = 0; i < RINGING_ROUNDS; i++) {
@@ -1509,10 +1207,10 @@ TEST_F(ringing, others_come_and_go)
 		};
 
 		other.fd = new_eventfd();
-		assign_ok(self->vm, other);
+		io_assign_ok(self->vm, other);
 		kvm_vm_register_coalesced_io(self->vm, self->base + 8, 8, pio);
 		let_ring(&self->ringing, 1);
-		unassign_ok(self->vm, other);
+		io_unassign_ok(self->vm, other);
 		kvm_vm_unregister_coalesced_io(self->vm, self->base + 8, 8, pio);
 		TEST_ASSERT(!take(other.fd), "Round %d: the other eventfd was signalled", i);
 		close(other.fd);
@@ -1541,15 +1239,15 @@ TEST_F(ringing, one_value_comes_and_goes)
 	int i;
 
 	other.fd = new_eventfd();
-	assign_ok(self->vm, sig);
+	io_assign_ok(self->vm, sig);
 	WRITE_ONCE(self->ringing.guest->flag, 1);
 	start_ringing(&self->ringing);
 
 	for (i = 0; i < RINGING_ROUNDS; i++) {
 		other.trigger = i & 1 ? 0 : 2 + i;
-		assign_ok(self->vm, other);
+		io_assign_ok(self->vm, other);
 		let_ring(&self->ringing, 1);
-		unassign_ok(self->vm, other);
+		io_unassign_ok(self->vm, other);
 	}
 
 	writes = stop_ringing(&self->ringing, &exits);
@@ -1580,7 +1278,7 @@ TEST(pio_string)
 	vm = vm_create_with_one_vcpu(&vcpu, guest_string);
 	vcpu_args_set(vcpu, 2, vm_vaddr_alloc_page(vm), nr);
 	sig.fd = new_eventfd();
-	assign_ok(vm, sig);
+	io_assign_ok(vm, sig);
 
 	TEST_ASSERT(run_to_sync(vcpu), "Unexpected exit %u (%s)", vcpu->run->exit_reason,
 		    exit_reason_str(vcpu->run->exit_reason));
@@ -1617,7 +1315,7 @@ TEST(pio_single_step)
 
 	vm = vm_create_with_one_vcpu(&vcpu, guest_step);
 	sig.fd = new_eventfd();
-	assign_ok(vm, sig);
+	io_assign_ok(vm, sig);
 	vcpu_guest_debug_set(vcpu, &debug);
 
 	for (i = 0; i < 100 && !count; i++) {
@@ -1699,7 +1397,7 @@ TEST(mmio_unaligned)
 			memcpy(&rest.val, straddle_bytes + in_ram + 8, 8 - in_ram);
 			sig.trigger = match ? first.val : ~first.val;
 			sig.fd = new_eventfd();
-			assign_ok(vm, sig);
+			io_assign_ok(vm, sig);
 
 			if (!match) {
 				TEST_ASSERT(!run_to_sync(vcpu), "%d bytes in RAM: no exit", in_ram);
@@ -1751,12 +1449,12 @@ TEST(names)
 
 	vm_ioctl(vm, KVM_IOEVENTFD, &old);
 	ASSERT_ERRNO(EEXIST, iosignalfd(vm, sig), "KVM_IOEVENTFD, then KVM_IOSIGNALFD");
-	unassign_ok(vm, sig);
+	io_unassign_ok(vm, sig);
 
-	assign_ok(vm, sig);
+	io_assign_ok(vm, sig);
 	old.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
 	vm_ioctl(vm, KVM_IOEVENTFD, &old);
-	ASSERT_ERRNO(ENOENT, unassign(vm, sig), "Deassign what KVM_IOEVENTFD took away");
+	ASSERT_ERRNO(ENOENT, io_unassign(vm, sig), "Deassign what KVM_IOEVENTFD took away");
 
 	close(old.fd);
 	kvm_vm_free(vm);
@@ -1779,7 +1477,8 @@ TEST(errno_pointer)
  */
 TEST(capability)
 {
-	const int want = FLAG_TRIGGER | FLAG_PIO | FLAG_DEASSIGN;
+	const int want = FLAG_TRIGGER | FLAG_PIO | FLAG_DEASSIGN | FLAG_FANOUT |
+			 FLAG_POST_WRITE | FLAG_HANGUP | FLAG_ANY_FD;
 	struct kvm_vm *vm = vm_create_barebones();
 	int got = kvm_check_cap(KVM_CAP_IOSIGNALFD);
 

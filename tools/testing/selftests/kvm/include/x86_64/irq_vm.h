@@ -12,10 +12,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "eventfd_util.h"
 #include "kvm_util.h"
 #include "test_util.h"
 
@@ -34,45 +32,9 @@
 /* The guest's doorbell, where a test has one. */
 #define DOORBELL_PORT	0x2000
 
-/* Long enough for an emulated and loaded machine, short of the harness' limit. */
-#define WAIT_SEC	15
-#define POLL_USEC	100ul
 /* For how long nothing has to happen to be taken for never. */
 #define SETTLE_PASSES	10
 #define SETTLE_USEC	1000
-
-#define ASSERT_ERRNO(_want, _call, _fmt, ...)					\
-do {										\
-	int __want = (_want);							\
-	int __got = (_call);							\
-										\
-	TEST_ASSERT(__got == __want, _fmt ": wanted %d (%s), got %d (%s)",	\
-		    ##__VA_ARGS__, __want, strerror(__want),			\
-		    __got, strerror(__got));					\
-} while (0)
-
-static inline time_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
-}
-
-#define WAIT_FOR(_cond, _fmt, ...)					\
-do {									\
-	time_t __end = now() + WAIT_SEC;				\
-									\
-	while (!(_cond)) {						\
-		TEST_ASSERT(now() < __end, _fmt, ##__VA_ARGS__);	\
-		usleep(POLL_USEC);					\
-	}								\
-} while (0)
-
-/* Eventfds: add to one's count; take it, 0 if there is none. */
-int new_eventfd(void);
-void add(int fd, uint64_t count);
-uint64_t take(int fd);
 
 /* KVM_IRQFD, with its errno or 0. */
 int irqfd_full(int vm_fd, int fd, uint32_t gsi, uint32_t flags, int resamplefd);

@@ -3,43 +3,11 @@
  * A VM whose one vCPU does nothing but take interrupts, for the tests of irqfd.
  */
 #include <errno.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "apic.h"
 #include "irq_vm.h"
 #include "processor.h"
-
-int new_eventfd(void)
-{
-	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-
-	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
-	return fd;
-}
-
-void add(int fd, uint64_t count)
-{
-	TEST_ASSERT(write(fd, &count, sizeof(count)) == sizeof(count),
-		    "Writing %lu to eventfd %d: %s", count, fd, strerror(errno));
-}
-
-/* Take the eventfd's count, 0 if there is none. */
-uint64_t take(int fd)
-{
-	uint64_t count;
-	ssize_t ret;
-
-	ret = read(fd, &count, sizeof(count));
-	if (ret < 0) {
-		TEST_ASSERT(errno == EAGAIN, "Reading eventfd %d: wanted EAGAIN, got %s",
-			    fd, strerror(errno));
-		return 0;
-	}
-
-	TEST_ASSERT(ret == sizeof(count), "Wanted 8 bytes from eventfd %d, got %zd", fd, ret);
-	return count;
-}
 
 int irqfd_full(int vm_fd, int fd, uint32_t gsi, uint32_t flags, int resamplefd)
 {

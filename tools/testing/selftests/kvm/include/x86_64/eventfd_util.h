@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of irqfd and of iosignalfd have in common: eventfds, errnos and
+ * waiting for something to come true.
+ */
+#ifndef SELFTEST_KVM_EVENTFD_UTIL_H
+#define SELFTEST_KVM_EVENTFD_UTIL_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "test_util.h"
+
+/* Long enough for an emulated and loaded machine, short of the harness' limit. */
+#define WAIT_SEC	15
+#define POLL_USEC	100ul
+
+#define ASSERT_ERRNO(_want, _call, _fmt, ...)					\
+do {										\
+	int __want = (_want);							\
+	int __got = (_call);							\
+										\
+	TEST_ASSERT(__got == __want, _fmt ": wanted %d (%s), got %d (%s)",	\
+		    ##__VA_ARGS__, __want, strerror(__want),			\
+		    __got, strerror(__got));					\
+} while (0)
+
+static inline time_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+#define WAIT_FOR(_cond, _fmt, ...)					\
+do {									\
+	time_t __end = now() + WAIT_SEC;				\
+									\
+	while (!(_cond)) {						\
+		TEST_ASSERT(now() < __end, _fmt, ##__VA_ARGS__);	\
+		usleep(POLL_USEC);					\
+	}								\
+} while (0)
+
+/* Eventfds: add to one's count; take it, 0 if there is none. */
+int new_eventfd(void);
+void add(int fd, uint64_t count);
+uint64_t take(int fd);
+
+#endif /* SELFTEST_KVM_EVENTFD_UTIL_H */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VM whose one vCPU does the accesses that a test asks for, one at a time, for
+ * the tests of iosignalfd.
+ *
+ * "Rings" means that the write signalled the eventfd and that the vCPU did not
+ * exit to user space; "goes to user space" means the opposite of both.
+ */
+#ifndef SELFTEST_KVM_IO_VM_H
+#define SELFTEST_KVM_IO_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/kvm_iosignalfd.h>
+#include <linux/sizes.h>
+
+#include "eventfd_util.h"
+#include "kvm_util.h"
+
+#define FLAG_TRIGGER	KVM_IOSIGNALFD_FLAG_TRIGGER
+#define FLAG_PIO	KVM_IOSIGNALFD_FLAG_PIO
+#define FLAG_DEASSIGN	KVM_IOSIGNALFD_FLAG_DEASSIGN
+#define FLAG_FANOUT	KVM_IOSIGNALFD_FLAG_FANOUT
+#define FLAG_POST_WRITE	KVM_IOSIGNALFD_FLAG_POST_WRITE
+#define FLAG_HANGUP	KVM_IOSIGNALFD_FLAG_HANGUP
+#define FLAG_ANY_FD	KVM_IOSIGNALFD_FLAG_ANY_FD
+
+/* Outside of all memslots, and mapped one to one in the guest. */
+#define MMIO_BASE	(4ull * SZ_1G)
+#define MMIO_PAGES	2
+/* Neither ucall's port nor one of a device that KVM emulates. */
+#define PIO_BASE	0x2000
+
+/* What a read gets from user space. */
+#define READ_VALUE	0x5a5a5a5a5a5a5a5aull
+
+/* KVM_IOSIGNALFD, with its errno or 0. */
+int iosignalfd(struct kvm_vm *vm, struct kvm_iosignalfd args);
+int io_unassign(struct kvm_vm *vm, struct kvm_iosignalfd args);
+
+void io_assign_ok(struct kvm_vm *vm, struct kvm_iosignalfd args);
+void io_unassign_ok(struct kvm_vm *vm, struct kvm_iosignalfd args);
+
+/* The bits of a value that a write of @len bytes has. */
+uint64_t value_mask(uint32_t len);
+
+struct io_access {
+	uint64_t addr;
+	uint64_t val;
+	uint32_t len;
+	bool pio;
+	bool write;
+};
+
+/* The guest: does the access it was asked for and says so, over and over. */
+void io_guest_main(void);
+
+/* Run to the next exit; true if the guest has got to its GUEST_SYNC(). */
+bool run_to_sync(struct kvm_vcpu *vcpu);
+/* The exit that the vCPU stands at. */
+void assert_exit_is(struct kvm_vcpu *vcpu, const struct io_access *want);
+
+/* Have the guest do @io.  True if it came to user space, which answers reads. */
+bool do_io(struct kvm_vcpu *vcpu, struct io_access *io);
+
+/* A write that signals @fd, or not; @bus is FLAG_PIO or 0. */
+void assert_write(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
+		  uint64_t val, int fd, bool rings);
+void assert_rings(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
+		  uint64_t val, int fd);
+void assert_exits(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
+		  uint64_t val, int fd);
+
+#endif /* SELFTEST_KVM_IO_VM_H */

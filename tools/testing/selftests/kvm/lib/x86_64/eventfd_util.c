@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <sys/eventfd.h>
+
+#include "eventfd_util.h"
+#include "kvm_util.h"
+
+int new_eventfd(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
+	return fd;
+}
+
+void add(int fd, uint64_t count)
+{
+	TEST_ASSERT(write(fd, &count, sizeof(count)) == sizeof(count),
+		    "Writing %lu to eventfd %d: %s", count, fd, strerror(errno));
+}
+
+/* Take the eventfd's count, 0 if there is none. */
+uint64_t take(int fd)
+{
+	uint64_t count;
+	ssize_t ret;
+
+	ret = read(fd, &count, sizeof(count));
+	if (ret < 0) {
+		TEST_ASSERT(errno == EAGAIN, "Reading eventfd %d: wanted EAGAIN, got %s",
+			    fd, strerror(errno));
+		return 0;
+	}
+
+	TEST_ASSERT(ret == sizeof(count), "Wanted 8 bytes from eventfd %d, got %zd", fd, ret);
+	return count;
+}

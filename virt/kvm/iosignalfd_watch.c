@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Learning that an eventfd has hung up: that its last file was closed.
+ *
+ * What waits on an eventfd is looked at with each signal.  So there is one watch
+ * for a VM and an eventfd, however many items ring it, and only where it was
+ * asked for.  It is found among those who wait on the eventfd.
+ *
+ * The hang-up finds the wait queue locked and can do no more than leave word: it
+ * puts the watch on kvm->iosignalfds.gone and has kvm->iosignalfds.reap run.
+ *
+ *	WATCHING --last item leaves--> freed
+ *	   |
+ *	hang-up, under the queue's lock
+ *	   v
+ *	  GONE --last item leaves, taken off kvm->iosignalfds.gone--> freed by whom
+ *							  took it from there
+ */
+
+#include <linux/file.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "iosignalfd_watch.h"
+
+static int watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
+		      void *key)
+{
+	struct iosignalfd_watch *watch =
+		container_of(wait, struct iosignalfd_watch, wait);
+	struct kvm *kvm = watch->kvm;
+
+	if (likely(!(key_to_poll(key) & EPOLLHUP)) || watch->gone)
+		return 0;
+
+	lockdep_assert_held(&watch->queue->lock);
+	watch->gone = true;
+	llist_add(&watch->gone_node, &kvm->iosignalfds.gone);
+	queue_work(system_unbound_wq, &kvm->iosignalfds.reap);
+
+	return 0;
+}
+
+/* Polling tells the wait queue; @found is the VM's watch there, maybe @fresh. */
+struct watch_poll {
+	poll_table table;
+	struct iosignalfd_watch *fresh;
+	struct iosignalfd_watch *found;
+};
+
+static void watch_queue(struct file *file, wait_queue_head_t *queue,
+			poll_table *table)
+{
+	struct watch_poll *poll = container_of(table, struct watch_poll, table);
+	struct iosignalfd_watch *fresh = poll->fresh;
+	wait_queue_entry_t *wait;
+
+	spin_lock_irq(&queue->lock);
+
+	list_for_each_entry(wait, &queue->head, entry) {
+		struct iosignalfd_watch *watch =
+			container_of(wait, struct iosignalfd_watch, wait);
+
+		if (wait->func == watch_wake && watch->kvm == fresh->kvm) {
+			poll->found = watch;
+			break;
+		}
+	}
+
+	if (!poll->found) {
+		fresh->queue = queue;
+		/* Behind the consumers, who are in more of a hurry. */
+		__add_wait_queue_entry_tail(queue, &fresh->wait);
+		poll->found = fresh;
+	}
+
+	spin_unlock_irq(&queue->lock);
+}
+
+/**
+ * iosignalfd_watch - have an item's eventfd watched
+ * @kvm: the VM
+ * @file: the eventfd's file
+ * @node: the item's, to be put into the watch's list
+ * @watch: where the watch is put; the item must leave it by iosignalfd_unwatch()
+ *
+ * Context: process context, kvm->iosignalfds.lock; the caller holds @file, so
+ * that there is no hang-up yet, and the item a reference to the eventfd.
+ * Return: 0, or -ENOMEM with nothing done.
+ */
+int iosignalfd_watch(struct kvm *kvm, struct file *file,
+		     struct list_head *node, struct iosignalfd_watch **watch)
+{
+	struct watch_poll poll = { };
+
+	lockdep_assert_held(&kvm->iosignalfds.lock);
+
+	poll.fresh = kzalloc(sizeof(*poll.fresh), GFP_KERNEL_ACCOUNT);
+	if (!poll.fresh)
+		return -ENOMEM;
+
+	poll.fresh->kvm = kvm;
+	INIT_LIST_HEAD(&poll.fresh->items);
+	init_waitqueue_func_entry(&poll.fresh->wait, watch_wake);
+
+	init_poll_funcptr(&poll.table, watch_queue);
+	vfs_poll(file, &poll.table);
+
+	if (poll.found != poll.fresh)
+		kfree(poll.fresh);
+
+	list_add_tail(node, &poll.found->items);
+	*watch = poll.found;
+	return 0;
+}
+
+/**
+ * iosignalfd_unwatch - an item leaves its watch
+ * @watch: the watch; the last item's leaving frees it, now or, if the eventfd
+ *	has hung up, when it is taken off kvm->iosignalfds.gone
+ * @node: the item's
+ *
+ * Context: kvm->iosignalfds.lock, or nobody else sees the VM; the item still has
+ * its reference to the eventfd.
+ */
+void iosignalfd_unwatch(struct iosignalfd_watch *watch, struct list_head *node)
+{
+	list_del(node);
+	if (!list_empty(&watch->items))
+		return;
+
+	/* It takes the queue's lock: no wake-up is in @watch, and none comes. */
+	remove_wait_queue(watch->queue, &watch->wait);
+	if (!watch->gone)
+		kfree(watch);
+}
