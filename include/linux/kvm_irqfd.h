@@ -7,8 +7,8 @@
 
 #include <linux/irqbypass.h>
 #include <linux/kvm_host.h>
+#include <linux/llist.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 
 /**
  * struct kvm_irqfd_resampler - the level irqfds of one GSI
@@ -24,25 +24,61 @@ struct kvm_irqfd_resampler {
 };
 
 /**
+ * struct kvm_irqfd_route - where a GSI led when it was last looked up
+ * @generation: kvm->irqfds.generation of the table it was looked up in, 0 if it
+ *	hasn't been
+ * @nr: how many routes there are
+ * @entry: a copy of the first one, valid if there is any
+ */
+struct kvm_irqfd_route {
+	unsigned long generation;
+	unsigned int nr;
+	struct kvm_kernel_irq_routing_entry entry;
+};
+
+/**
+ * struct kvm_irqfd_count - what became of an irqfd's events
+ * @injected: interrupts raised, or merged with one that is pending
+ * @undeliverable: events that the guest can't have been told of: no route, an
+ *	invalid one, no vCPU there, a masked line
+ */
+struct kvm_irqfd_count {
+	u64 injected;
+	u64 undeliverable;
+};
+
+/**
  * struct kvm_kernel_irqfd - what ties an eventfd to a GSI
+ * @wait: the irqfd's place on @wqh, always the first
  * @vm: the VM, for whoever handles an event; NULL before the irqfd is complete
- *	and after its VM has closed.  Under irqfd.c's SRCU domain
- * @kvm: the VM, for whoever keeps it alive by other means: the owner of the
- *	shutdown, and the architecture's bypass callbacks
+ *	and once its VM is closing.  Read under @wqh's lock or kvm_irqfd_srcu
  * @gsi: the GSI
- * @flags: see irqfd.c
  * @eventfd: the eventfd; the irqfd holds a reference to the context, none to
  *	the file, whose end is the irqfd's
+ * @route: where the last event went; under @wqh's lock
+ * @at_once: what was injected in the wake-up; under @wqh's lock
+ * @flags: see irqfd.c
+ * @deferred: how often an event was left to the VM's worker; under @wqh's lock
+ * @done: how many of these the worker is through with; when it has counted the
+ *	last one it doesn't look at the irqfd any more
+ * @pending_link: on kvm->irqfds.pending
+ * @from_work: what was injected from work; written by the VM's worker alone
+ * @kvm: the VM, for whoever keeps it alive by other means: the owner of the
+ *	shutdown, and the architecture's bypass callbacks
  * @wqh: the eventfd's wait queue, as long-lived as @eventfd
- * @wait: the irqfd's place on @wqh, always the first
- * @inject: injects what can't be injected in the wake-up
- * @shutdown: the end, when it is the hang-up that brought it
- * @list: in kvm->irqfds.items, or on the list of who is closing the VM
+ * @file: the eventfd's file as long as it's open and the irqfd LIVE, without a
+ *	reference: get_file_active()
+ * @link: in kvm->irqfds.items; read under RCU and kvm_irqfd_srcu, changed under
+ *	kvm->irqfds.lock
+ * @closing_link: on the list of who is closing the VM
+ * @hung_up_link: on kvm->irqfds.hung_up, where a hang-up can't end it at once
+ * @rcu: frees it when no reader of kvm->irqfds.items can see it any more
  * @resampler: a level irqfd's GSI, else NULL
  * @resampler_link: in @resampler->irqfds
  * @resampler_retired: @resampler has no other irqfd left and goes with this one
  * @resamplefd: a level irqfd's eventfd to signal on acknowledge
  * @irq_entry: the route a bypass producer was last told; under kvm->irqfds.lock
+ * @irq_generation: and that route's generation
  * @consumer: this end of an interrupt bypass
  * @producer: the other end, while connected; under kvm->irqfds.lock
  * @bypass_link: in kvm->irqfds.bypassed while a producer is or gets connected
@@ -51,17 +87,26 @@ struct kvm_irqfd_resampler {
  * virt/kvm/irqfd.c.
  */
 struct kvm_kernel_irqfd {
-	struct kvm __rcu *vm;
-	struct kvm *kvm;
-	int gsi;
-	unsigned long flags;
-
-	struct eventfd_ctx *eventfd;
-	wait_queue_head_t *wqh;
 	wait_queue_entry_t wait;
-	struct work_struct inject;
-	struct work_struct shutdown;
-	struct list_head list;
+	struct kvm __rcu *vm;
+	struct eventfd_ctx *eventfd;
+	int gsi;
+	struct kvm_irqfd_route route;
+	struct kvm_irqfd_count at_once;
+
+	unsigned long flags;
+	unsigned long deferred;
+	unsigned long done;
+	struct llist_node pending_link;
+	struct kvm_irqfd_count from_work;
+
+	struct kvm *kvm;
+	wait_queue_head_t *wqh;
+	struct file *file;
+	struct hlist_node link;
+	struct list_head closing_link;
+	struct llist_node hung_up_link;
+	struct rcu_head rcu;
 
 	struct kvm_irqfd_resampler *resampler;
 	struct list_head resampler_link;
@@ -69,9 +114,15 @@ struct kvm_kernel_irqfd {
 	struct eventfd_ctx *resamplefd;
 
 	struct kvm_kernel_irq_routing_entry irq_entry;
+	unsigned long irq_generation;
 	struct irq_bypass_consumer consumer;
 	struct irq_bypass_producer *producer;
 	struct list_head bypass_link;
 };
+
+int kvm_arch_irqfd_inject(struct kvm *kvm,
+			  struct kvm_kernel_irq_routing_entry *e);
+bool kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *e,
+			      int ret);
 
 #endif /* __LINUX_KVM_IRQFD_H */

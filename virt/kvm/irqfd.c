@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irqfd: an eventfd's signal becomes a guest's interrupt.
- *
- * The life of an irqfd
- * --------------------
+ * irqfd: the life of what ties an eventfd to a GSI.
  *
  *	          KVM_IRQFD
  *	              |
@@ -16,61 +13,57 @@
  *	 | ownership and takes what is in the counter
  *	 v
  *	LIVE	an event is taken from the counter and injected in the wake-up,
- *	 |	or deferred to @inject
+ *	 |	or left to the VM's worker
  *	 |
  *	 | irqfd_own(): of DEASSIGN, hang-up and VM close one gets it
  *	 v
- *	ENDING	the owner quiesces it: off the wait queue, which waits for a
- *	 |	wake-up in progress, @inject flushed, bypass and acknowledge
- *	 |	notification ended
+ *	ENDING	the owner quiesces it: off the wait queue, under its lock, so
+ *	 |	that a wake-up in progress is over; what was left to the worker
+ *	 |	is waited for; bypass and acknowledge notification ended
  *	 v
- *	gone	off kvm->irqfds.items, then freed, by the owner
+ *	gone	off kvm->irqfds.items and counted off; the memory goes after a
+ *		grace period of RCU that nobody waits for, or of kvm_irqfd_srcu:
+ *		readers of the list are in sections of both
  *
  * Who may leave first
  * -------------------
  *
- * The eventfd: its hang-up comes in the wake-up, where nothing can be waited
- * for; it takes the ownership there and the rest is done from @shutdown.
+ * The eventfd: its hang-up comes in the wake-up, where nothing can be waited for.
+ * Mostly nothing has to be: nothing was left to the worker, nobody bypasses, the
+ * GSI isn't a level.  Then the irqfd is gone when the hang-up returns.  Otherwise
+ * the hang-up takes the ownership and the VM's shutdown work does the rest, for all
+ * that are waiting for it with one grace period.
  *
- * The VM: it clears @vm in each of its irqfds and waits for one grace period of
- * irqfd_srcu.  From there on no wake-up uses the VM, whatever the eventfds do.
- * The domain is not a VM's because a wake-up has to enter it before it knows
- * whether there still is a VM; and its read sections don't sleep, so that one
- * VM's injection can't hold up another's end.  The VM then ends the irqfds it
- * owns and waits for those a hang-up owns to leave kvm->irqfds.items, which is
- * the last an owner does with a VM.
+ * The VM: it clears @vm in each of its irqfds and waits for one grace period, from
+ * which on no injection begins from work (irqfd_inject.c).  It ends the irqfds it
+ * owns and waits until those a hang-up owns have been counted off, which is the
+ * last an owner does with a VM.
  *
  * No list is walked but in VM close: an eventfd has one irqfd at most in the
  * whole system, and it stands first on the eventfd's wait queue.
+ *
+ * kvm->irqfds.lock is taken inside the wait queue's lock, never the other way
+ * round.
  */
 
 #include <linux/eventfd.h>
 #include <linux/file.h>
-#include <linux/irqbypass.h>
 #include <linux/kvm_host.h>
 #include <linux/kvm_irqfd.h>
-#include <linux/nospec.h>
 #include <linux/poll.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
-#include <linux/srcu.h>
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
-#include <trace/events/kvm.h>
+#include <trace/events/kvm_irqfd.h>
 
 #include "irqfd.h"
 
-/* In kvm_kernel_irqfd.flags: somebody is busy with its beginning or its end. */
-#define IRQFD_OWNED	0
+/* So many irqfds are gathered by VM close before interrupts are on for a moment. */
+#define GATHER_AT_ONCE	64
 
-DEFINE_STATIC_SRCU(irqfd_srcu);
-
-/*
- * Unbound, so that neither a task that hogs the processor the event came in on
- * nor the work that SRCU queues there can be in the way, nor be waited for by it.
- * Two of them, because a shutdown waits for its irqfd's injection.
- */
-static struct workqueue_struct *inject_wq;
+/* One work item for a VM, so that no VM's ends are in the way of another's. */
 static struct workqueue_struct *shutdown_wq;
 
 bool __weak kvm_arch_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args)
@@ -78,332 +71,13 @@ bool __weak kvm_arch_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args)
 	return true;
 }
 
-int __weak kvm_arch_set_irq_inatomic(struct kvm_kernel_irq_routing_entry *e,
-				     struct kvm *kvm, int irq_source_id,
-				     int level, bool line_status)
-{
-	return -EWOULDBLOCK;
-}
-
-/* Injection */
-
-/*
- * Up and down again, both by the same routes: were a new routing table to come
- * between, the line would stay up where the old one led, and the next edge there
- * would be none.  KVM_SET_GSI_ROUTING waits for the section, so that nothing is
- * injected by the old routes after it has returned.
- */
-static void irqfd_pulse(struct kvm *kvm, unsigned int gsi)
-{
-	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
-	int i, idx, level, nr;
-
-	idx = srcu_read_lock(&kvm->irq_srcu);
-	nr = kvm_irq_map_gsi(kvm, routes, gsi);
-	for (level = 1; level >= 0; level--) {
-		trace_kvm_set_irq(gsi, level, KVM_USERSPACE_IRQ_SOURCE_ID);
-		for (i = 0; i < nr; i++)
-			routes[i].set(&routes[i], kvm,
-				      KVM_USERSPACE_IRQ_SOURCE_ID, level,
-				      false);
-	}
-	srcu_read_unlock(&kvm->irq_srcu, idx);
-}
-
-/*
- * Does what the wake-up couldn't.  The VM outlives the read section because who
- * ends this irqfd flushes this work before letting go of the VM.  The section
- * must end before the injection, which may sleep as long as it likes.
- */
-static void irqfd_inject(struct work_struct *work)
-{
-	struct kvm_kernel_irqfd *irqfd =
-		container_of(work, struct kvm_kernel_irqfd, inject);
-	struct kvm *kvm;
-	int idx;
-
-	idx = srcu_read_lock(&irqfd_srcu);
-	kvm = srcu_dereference(irqfd->vm, &irqfd_srcu);
-	srcu_read_unlock(&irqfd_srcu, idx);
-	if (!kvm)
-		return;
-
-	if (irqfd->resampler)
-		kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, irqfd->gsi,
-			    1, false);
-	else
-		irqfd_pulse(kvm, irqfd->gsi);
-}
-
-/* The first of a GSI's routes, NULL when it has none. */
-static struct hlist_node *first_route(struct kvm *kvm, u32 gsi)
-{
-	struct kvm_irq_routing_table *table;
-
-	table = srcu_dereference(kvm->irq_routing, &kvm->irq_srcu);
-	if (gsi >= table->nr_rt_entries)
-		return NULL;
-
-	return table->map[array_index_nospec(gsi, table->nr_rt_entries)].first;
-}
-
-static bool inject_at_once(struct kvm *kvm, struct hlist_node *route)
-{
-	struct kvm_kernel_irq_routing_entry *e =
-		hlist_entry(route, struct kvm_kernel_irq_routing_entry, link);
-
-	return kvm_arch_set_irq_inatomic(e, kvm, KVM_USERSPACE_IRQ_SOURCE_ID, 1,
-					 false) != -EWOULDBLOCK;
-}
-
-/*
- * Inject at once if there is one route and the architecture can, else from work.
- * With no route there is nobody to interrupt, neither now nor, should it get one
- * in the meantime, from work.
- *
- * Delivery stays within the read section that the route was read in:
- * KVM_SET_GSI_ROUTING waits for it, and nothing is delivered here by the old
- * route afterwards.
- */
-static void irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
-{
-	struct hlist_node *route;
-	int idx;
-
-	idx = srcu_read_lock(&kvm->irq_srcu);
-	route = first_route(kvm, irqfd->gsi);
-	if (route && (route->next || !inject_at_once(kvm, route)))
-		queue_work(inject_wq, &irqfd->inject);
-	srcu_read_unlock(&kvm->irq_srcu, idx);
-}
-
-/*
- * Take what is in the eventfd's counter.  Is there anything?  Who sleeps because
- * the counter was too full is woken, as by any other reader.
- */
-static bool irqfd_take(struct kvm_kernel_irqfd *irqfd)
-{
-	wait_queue_head_t *wqh = irqfd->wqh;
-	u64 count;
-
-	eventfd_ctx_do_read(irqfd->eventfd, &count);
-	if (!count)
-		return false;
-
-	/*
-	 * When called from a wake-up this takes waiters off the queue that is
-	 * being walked, which is well since the walk ends with this irqfd.  As
-	 * in any wake-up under the queue's lock, who is woken must not signal
-	 * back, and can tell from in_eventfd.
-	 */
-	if (!list_is_singular(&wqh->head)) {
-		bool nested = current->in_eventfd;
-
-		current->in_eventfd = 1;
-		wake_up_locked_poll(wqh, EPOLLOUT);
-		current->in_eventfd = nested;
-	}
-
-	return true;
-}
+/* The end */
 
 /* Become the one who ends @irqfd. */
 static bool irqfd_own(struct kvm_kernel_irqfd *irqfd)
 {
 	return !test_and_set_bit(IRQFD_OWNED, &irqfd->flags);
 }
-
-/*
- * The eventfd was signalled, or is being released.  Called under the wait
- * queue's lock with interrupts off, from whatever context signals.
- *
- * Returns non-zero, which ends the wake-up as the entry is exclusive, when the
- * event was consumed: there is nothing left for others to read.
- */
-static int irqfd_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync,
-			void *key)
-{
-	struct kvm_kernel_irqfd *irqfd =
-		container_of(wait, struct kvm_kernel_irqfd, wait);
-	__poll_t events = key_to_poll(key);
-	struct kvm *kvm;
-	int consumed = 0;
-	int idx;
-
-	/* Any reference to @kvm from here is gone when VM close goes on. */
-	idx = srcu_read_lock(&irqfd_srcu);
-	kvm = srcu_dereference(irqfd->vm, &irqfd_srcu);
-
-	if ((events & EPOLLIN) && kvm && irqfd_take(irqfd)) {
-		irqfd_event(irqfd, kvm);
-		consumed = 1;
-	}
-
-	if ((events & EPOLLHUP) && irqfd_own(irqfd))
-		queue_work(shutdown_wq, &irqfd->shutdown);
-
-	srcu_read_unlock(&irqfd_srcu, idx);
-
-	return consumed;
-}
-
-/* Bypass */
-
-#if IS_ENABLED(CONFIG_HAVE_KVM_IRQ_BYPASS)
-void __weak kvm_arch_irq_bypass_stop(struct irq_bypass_consumer *cons)
-{
-}
-
-void __weak kvm_arch_irq_bypass_start(struct irq_bypass_consumer *cons)
-{
-}
-
-int __weak kvm_arch_update_irqfd_routing(struct kvm *kvm, unsigned int host_irq,
-					 u32 guest_irq, bool set)
-{
-	return 0;
-}
-
-bool __weak kvm_arch_irqfd_route_changed(struct kvm_kernel_irq_routing_entry *old,
-					 struct kvm_kernel_irq_routing_entry *new)
-{
-	return true;
-}
-
-/* Note the route as it is now, for whoever the producer is going to be told. */
-static void irqfd_note_route(struct kvm_kernel_irqfd *irqfd)
-{
-	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
-
-	lockdep_assert_held(&irqfd->kvm->irqfds.lock);
-
-	if (kvm_irq_map_gsi(irqfd->kvm, routes, irqfd->gsi) == 1)
-		irqfd->irq_entry = routes[0];
-	else
-		irqfd->irq_entry.type = 0;
-}
-
-/*
- * An irqfd is on kvm->irqfds.bypassed before its producer is connected, so that
- * there is no moment at which a new route would pass it by.
- */
-static int irqfd_add_producer(struct irq_bypass_consumer *cons,
-			      struct irq_bypass_producer *prod)
-{
-	struct kvm_kernel_irqfd *irqfd =
-		container_of(cons, struct kvm_kernel_irqfd, consumer);
-	struct kvm *kvm = irqfd->kvm;
-	int idx, ret;
-
-	idx = srcu_read_lock(&kvm->irq_srcu);
-	spin_lock_irq(&kvm->irqfds.lock);
-	irqfd_note_route(irqfd);
-	list_add(&irqfd->bypass_link, &kvm->irqfds.bypassed);
-	spin_unlock_irq(&kvm->irqfds.lock);
-	srcu_read_unlock(&kvm->irq_srcu, idx);
-
-	ret = kvm_arch_irq_bypass_add_producer(cons, prod);
-	if (!ret)
-		return 0;
-
-	/* Not connected: the producer may go without our being told. */
-	spin_lock_irq(&kvm->irqfds.lock);
-	irqfd->producer = NULL;
-	list_del_init(&irqfd->bypass_link);
-	spin_unlock_irq(&kvm->irqfds.lock);
-
-	return ret;
-}
-
-static void irqfd_del_producer(struct irq_bypass_consumer *cons,
-			       struct irq_bypass_producer *prod)
-{
-	struct kvm_kernel_irqfd *irqfd =
-		container_of(cons, struct kvm_kernel_irqfd, consumer);
-	struct kvm *kvm = irqfd->kvm;
-
-	kvm_arch_irq_bypass_del_producer(cons, prod);
-
-	spin_lock_irq(&kvm->irqfds.lock);
-	list_del_init(&irqfd->bypass_link);
-	spin_unlock_irq(&kvm->irqfds.lock);
-}
-
-/* Injecting by hand works without it, so that failing is no error. */
-static void irqfd_start_bypass(struct kvm_kernel_irqfd *irqfd)
-{
-	int ret;
-
-	if (!kvm_arch_has_irq_bypass())
-		return;
-
-	irqfd->consumer.token = irqfd->eventfd;
-	irqfd->consumer.add_producer = irqfd_add_producer;
-	irqfd->consumer.del_producer = irqfd_del_producer;
-	irqfd->consumer.stop = kvm_arch_irq_bypass_stop;
-	irqfd->consumer.start = kvm_arch_irq_bypass_start;
-
-	ret = irq_bypass_register_consumer(&irqfd->consumer);
-	if (ret) {
-		pr_info_ratelimited("irqfd: no interrupt bypass for GSI %d: %d\n",
-				    irqfd->gsi, ret);
-		/* Unregistering goes by the token, which is another's. */
-		irqfd->consumer.token = NULL;
-	}
-}
-
-static void irqfd_stop_bypass(struct kvm_kernel_irqfd *irqfd)
-{
-	if (irqfd->consumer.token)
-		irq_bypass_unregister_consumer(&irqfd->consumer);
-}
-
-/**
- * kvm_irq_routing_update - the VM has a new routing table
- * @kvm: the VM
- *
- * An irqfd that injects looks its route up for each event; who must be told at
- * once are the producers that bypass it.
- * Context: kvm->irq_lock, with the new table in place; the caller waits for a
- * grace period of kvm->irq_srcu before it frees the old one.
- */
-void kvm_irq_routing_update(struct kvm *kvm)
-{
-	struct kvm_kernel_irqfd *irqfd;
-
-	lockdep_assert_held(&kvm->irq_lock);
-
-	spin_lock_irq(&kvm->irqfds.lock);
-	list_for_each_entry(irqfd, &kvm->irqfds.bypassed, bypass_link) {
-		struct kvm_kernel_irq_routing_entry old = irqfd->irq_entry;
-		int ret;
-
-		irqfd_note_route(irqfd);
-		if (!irqfd->producer ||
-		    !kvm_arch_irqfd_route_changed(&old, &irqfd->irq_entry))
-			continue;
-
-		ret = kvm_arch_update_irqfd_routing(kvm, irqfd->producer->irq,
-						    irqfd->gsi, true);
-		WARN_ON_ONCE(ret);
-	}
-	spin_unlock_irq(&kvm->irqfds.lock);
-}
-#else
-static void irqfd_start_bypass(struct kvm_kernel_irqfd *irqfd)
-{
-}
-
-static void irqfd_stop_bypass(struct kvm_kernel_irqfd *irqfd)
-{
-}
-
-void kvm_irq_routing_update(struct kvm *kvm)
-{
-}
-#endif /* CONFIG_HAVE_KVM_IRQ_BYPASS */
-
-/* The end */
 
 /*
  * When this returns no event comes in through the eventfd, all that came in
@@ -414,34 +88,47 @@ static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 {
 	u64 count;
 
+	/* Before the queue is left: from there no hang-up would do it. */
+	WRITE_ONCE(irqfd->file, NULL);
 	/* Under the queue's lock, so that a wake-up in progress is over. */
 	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
-	flush_work(&irqfd->inject);
-	irqfd_stop_bypass(irqfd);
+	kvm_irqfd_flush(irqfd);
+	kvm_irqfd_bypass_stop(irqfd);
 	if (irqfd->resampler)
 		kvm_irqfd_level_detach(irqfd->kvm, irqfd);
 }
 
-/* Give up all that @irqfd holds, the VM last. */
-static void irqfd_free(struct kvm_kernel_irqfd *irqfd)
+/* The VM may be gone when this returns. */
+static void irqfd_leave_vm(struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm *kvm = irqfd->kvm;
+	unsigned long flags;
 	bool last;
 
+	spin_lock_irqsave(&kvm->irqfds.lock, flags);
+	kvm_irqfd_stats_remove(kvm, irqfd);
+	last = !--kvm->irqfds.nr;
+	spin_unlock_irqrestore(&kvm->irqfds.lock, flags);
+
+	/* Who is woken goes by the address alone. */
+	if (last)
+		wake_up_var(&kvm->irqfds.nr);
+}
+
+/* Give up all that @irqfd holds, the VM last; the memory is left. */
+static void irqfd_put_all(struct kvm_kernel_irqfd *irqfd)
+{
 	if (irqfd->resamplefd)
 		kvm_irqfd_level_free(irqfd);
 	eventfd_ctx_put(irqfd->eventfd);
+	irqfd_leave_vm(irqfd);
+}
 
-	spin_lock_irq(&kvm->irqfds.lock);
-	list_del(&irqfd->list);
-	last = list_empty(&kvm->irqfds.items);
-	spin_unlock_irq(&kvm->irqfds.lock);
-
-	/* The VM may be gone by now; what is woken goes by the address alone. */
-	if (last)
-		wake_up_var(&kvm->irqfds.items);
-
-	kfree(irqfd);
+/* Who walks kvm->irqfds.items may still look at it. */
+static void irqfd_release(struct kvm_kernel_irqfd *irqfd)
+{
+	irqfd_put_all(irqfd);
+	kfree_rcu(irqfd, rcu);
 }
 
 static void irqfd_end(struct kvm_kernel_irqfd *irqfd)
@@ -449,24 +136,92 @@ static void irqfd_end(struct kvm_kernel_irqfd *irqfd)
 	irqfd_quiesce(irqfd);
 	if (irqfd->resampler)
 		kvm_irqfd_level_synchronize(irqfd->kvm);
-	irqfd_free(irqfd);
+	irqfd_release(irqfd);
 }
 
-static void irqfd_shutdown(struct work_struct *work)
+/* What hang-ups have left to do; the VM stays as long as one of them is left. */
+static void shutdown_work(struct work_struct *work)
 {
-	irqfd_end(container_of(work, struct kvm_kernel_irqfd, shutdown));
+	struct kvm *kvm = container_of(work, struct kvm, irqfds.shutdown);
+	struct llist_node *list = llist_del_all(&kvm->irqfds.hung_up);
+	struct kvm_kernel_irqfd *irqfd, *next;
+	bool level = false;
+
+	llist_for_each_entry(irqfd, list, hung_up_link) {
+		irqfd_quiesce(irqfd);
+		level |= !!irqfd->resampler;
+	}
+	if (level)
+		kvm_irqfd_level_synchronize(kvm);
+	llist_for_each_entry_safe(irqfd, next, list, hung_up_link)
+		irqfd_release(irqfd);
+}
+
+/**
+ * kvm_irqfd_hang_up - the eventfd's file is being released
+ * @irqfd: the irqfd, which may be gone on return
+ *
+ * Context: the eventfd's wait queue lock is held, in the release of the file,
+ * which has a reference to the eventfd for as long as that.
+ */
+void kvm_irqfd_hang_up(struct kvm_kernel_irqfd *irqfd)
+{
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	WRITE_ONCE(irqfd->file, NULL);
+	if (!irqfd_own(irqfd))
+		return;
+
+	trace_kvm_irqfd_shutdown(irqfd->kvm, irqfd, KVM_IRQFD_HANGUP);
+
+	/* An irqfd without a resamplefd has no resampler. */
+	if (irqfd->resamplefd || irqfd->consumer.token ||
+	    !kvm_irqfd_idle(irqfd)) {
+		llist_add(&irqfd->hung_up_link, &irqfd->kvm->irqfds.hung_up);
+		queue_work(shutdown_wq, &irqfd->kvm->irqfds.shutdown);
+		return;
+	}
+
+	__remove_wait_queue(irqfd->wqh, &irqfd->wait);
+	irqfd_release(irqfd);
 }
 
 static bool has_irqfds(struct kvm *kvm)
 {
 	bool has;
 
-	/* What takes the last one off holds the lock until it is done with us. */
+	/* What counts the last one off holds the lock until it is done with us. */
 	spin_lock_irq(&kvm->irqfds.lock);
-	has = !list_empty(&kvm->irqfds.items);
+	has = kvm->irqfds.nr;
 	spin_unlock_irq(&kvm->irqfds.lock);
 
 	return has;
+}
+
+/* Take all irqfds of @kvm off its list, and on @owned those that are ours to end. */
+static void gather(struct kvm *kvm, struct list_head *owned)
+{
+	struct kvm_kernel_irqfd *irqfd;
+	int n = 0;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	while (!hlist_empty(&kvm->irqfds.items)) {
+		irqfd = hlist_entry(kvm->irqfds.items.first,
+				    struct kvm_kernel_irqfd, link);
+		hlist_del_init_rcu(&irqfd->link);
+		RCU_INIT_POINTER(irqfd->vm, NULL);
+		if (irqfd_own(irqfd)) {
+			trace_kvm_irqfd_shutdown(kvm, irqfd,
+						 KVM_IRQFD_VM_CLOSE);
+			list_add_tail(&irqfd->closing_link, owned);
+		}
+		if (++n % GATHER_AT_ONCE == 0) {
+			spin_unlock_irq(&kvm->irqfds.lock);
+			cond_resched();
+			spin_lock_irq(&kvm->irqfds.lock);
+		}
+	}
+	spin_unlock_irq(&kvm->irqfds.lock);
 }
 
 /**
@@ -483,29 +238,28 @@ void kvm_irqfd_release(struct kvm *kvm)
 	bool level = false;
 	LIST_HEAD(owned);
 
-	spin_lock_irq(&kvm->irqfds.lock);
-	list_for_each_entry_safe(irqfd, next, &kvm->irqfds.items, list) {
-		RCU_INIT_POINTER(irqfd->vm, NULL);
-		if (irqfd_own(irqfd))
-			list_move(&irqfd->list, &owned);
+	if (has_irqfds(kvm)) {
+		gather(kvm, &owned);
+		/* No injection begins from work, and no reader sees them. */
+		synchronize_srcu_expedited(&kvm_irqfd_srcu);
+
+		list_for_each_entry(irqfd, &owned, closing_link) {
+			irqfd_quiesce(irqfd);
+			level |= !!irqfd->resampler;
+		}
+		if (level)
+			kvm_irqfd_level_synchronize(kvm);
+		list_for_each_entry_safe(irqfd, next, &owned, closing_link) {
+			irqfd_put_all(irqfd);
+			kfree(irqfd);
+		}
+
+		wait_var_event(&kvm->irqfds.nr, !has_irqfds(kvm));
 	}
-	spin_unlock_irq(&kvm->irqfds.lock);
 
-	if (list_empty(&owned) && !has_irqfds(kvm))
-		return;
-
-	synchronize_srcu_expedited(&irqfd_srcu);
-
-	list_for_each_entry(irqfd, &owned, list) {
-		irqfd_quiesce(irqfd);
-		level |= !!irqfd->resampler;
-	}
-	if (level)
-		kvm_irqfd_level_synchronize(kvm);
-	list_for_each_entry_safe(irqfd, next, &owned, list)
-		irqfd_free(irqfd);
-
-	wait_var_event(&kvm->irqfds.items, !has_irqfds(kvm));
+	/* They may have been queued for irqfds that they had been through with. */
+	flush_work(&kvm->irqfds.inject);
+	flush_work(&kvm->irqfds.shutdown);
 }
 
 /* The irqfd of an eventfd, whichever VM's it is. */
@@ -516,7 +270,7 @@ static struct kvm_kernel_irqfd *irqfd_on(wait_queue_head_t *wqh)
 	lockdep_assert_held(&wqh->lock);
 
 	first = list_first_entry_or_null(&wqh->head, wait_queue_entry_t, entry);
-	if (!first || first->func != irqfd_wakeup)
+	if (!first || first->func != kvm_irqfd_wakeup)
 		return NULL;
 
 	return container_of(first, struct kvm_kernel_irqfd, wait);
@@ -576,8 +330,10 @@ int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args)
 
 	init_poll_funcptr(&search.pt, irqfd_search);
 	vfs_poll(fd_file(f), &search.pt);
-	if (search.owned)
+	if (search.owned) {
+		trace_kvm_irqfd_shutdown(kvm, search.owned, KVM_IRQFD_DEASSIGN);
 		irqfd_end(search.owned);
+	}
 
 	return 0;
 }
@@ -630,15 +386,16 @@ static int irqfd_claim_eventfd(struct kvm_kernel_irqfd *irqfd,
  * From here on events are taken.  What was in the counter before is taken too,
  * in the same step: nothing can come between that would be taken twice, or not.
  */
-static void irqfd_publish(struct kvm_kernel_irqfd *irqfd)
+static void irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file)
 {
 	struct kvm *kvm = irqfd->kvm;
 
 	spin_lock_irq(&irqfd->wqh->lock);
+	WRITE_ONCE(irqfd->file, file);
 	rcu_assign_pointer(irqfd->vm, kvm);
 	clear_bit_unlock(IRQFD_OWNED, &irqfd->flags);
-	if (irqfd_take(irqfd))
-		irqfd_event(irqfd, kvm);
+	if (kvm_irqfd_take(irqfd))
+		kvm_irqfd_event(irqfd, kvm);
 	spin_unlock_irq(&irqfd->wqh->lock);
 }
 
@@ -674,9 +431,7 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
 	irqfd->flags = BIT(IRQFD_OWNED);
 	irqfd->eventfd = eventfd;
 	irqfd->resamplefd = resamplefd;
-	INIT_WORK(&irqfd->inject, irqfd_inject);
-	INIT_WORK(&irqfd->shutdown, irqfd_shutdown);
-	init_waitqueue_func_entry(&irqfd->wait, irqfd_wakeup);
+	init_waitqueue_func_entry(&irqfd->wait, kvm_irqfd_wakeup);
 	INIT_LIST_HEAD(&irqfd->bypass_link);
 
 	return irqfd;
@@ -717,7 +472,8 @@ int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 		return PTR_ERR(irqfd);
 
 	spin_lock_irq(&kvm->irqfds.lock);
-	list_add_tail(&irqfd->list, &kvm->irqfds.items);
+	kvm_irqfd_stats_add(kvm, irqfd);
+	kvm->irqfds.nr++;
 	spin_unlock_irq(&kvm->irqfds.lock);
 
 	ret = irqfd_claim_eventfd(irqfd, fd_file(f));
@@ -730,15 +486,15 @@ int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 			goto leave;
 	}
 
-	irqfd_start_bypass(irqfd);
-	irqfd_publish(irqfd);
+	kvm_irqfd_bypass_start(irqfd);
+	irqfd_publish(irqfd, fd_file(f));
 	return 0;
 
 leave:
 	/* Not eventfd_ctx_remove_wait_queue(): the counter isn't ours to take. */
 	remove_wait_queue(irqfd->wqh, &irqfd->wait);
 free:
-	irqfd_free(irqfd);
+	irqfd_release(irqfd);
 	return ret;
 }
 
@@ -749,8 +505,11 @@ free:
 void kvm_irqfd_init_vm(struct kvm *kvm)
 {
 	spin_lock_init(&kvm->irqfds.lock);
-	INIT_LIST_HEAD(&kvm->irqfds.items);
 	INIT_LIST_HEAD(&kvm->irqfds.bypassed);
+	init_llist_head(&kvm->irqfds.hung_up);
+	INIT_WORK(&kvm->irqfds.shutdown, shutdown_work);
+	kvm_irqfd_inject_init_vm(kvm);
+	kvm_irqfd_stats_init_vm(kvm);
 	kvm_irqfd_level_init_vm(kvm);
 }
 
@@ -762,14 +521,16 @@ void kvm_irqfd_init_vm(struct kvm *kvm)
  */
 int kvm_irqfd_init(void)
 {
-	inject_wq = alloc_workqueue("kvm-irqfd-inject",
-				    WQ_UNBOUND | WQ_HIGHPRI, 0);
-	if (!inject_wq)
-		return -ENOMEM;
+	int ret;
 
-	shutdown_wq = alloc_workqueue("kvm-irqfd-shutdown", WQ_UNBOUND, 0);
+	ret = kvm_irqfd_inject_init();
+	if (ret)
+		return ret;
+
+	shutdown_wq = alloc_workqueue("kvm-irqfd-shutdown", WQ_UNBOUND,
+				      WQ_MAX_ACTIVE);
 	if (!shutdown_wq) {
-		destroy_workqueue(inject_wq);
+		kvm_irqfd_inject_exit();
 		return -ENOMEM;
 	}
 
@@ -784,5 +545,5 @@ int kvm_irqfd_init(void)
 void kvm_irqfd_exit(void)
 {
 	destroy_workqueue(shutdown_wq);
-	destroy_workqueue(inject_wq);
+	kvm_irqfd_inject_exit();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of an irqfd: virt/kvm/irqfd.c, to be read beside it.  Names are those
- * of the C where it has one; tests/models does the search.
+ * The life of an irqfd: virt/kvm/irqfd.c and irqfd_inject.c, to be read beside it.
+ * Names are those of the C where it has one; tests/models does the search.
  *
  * Who runs
  * --------
@@ -12,8 +12,9 @@
  *			file any more, eventfd_release()
  *	vm_closer	close(2) of the VM and, when no ioctl is underway any more,
  *			kvm_irqfd_release(); then the VM is freed, at once
- *	inject_work	irqfd_inject()
- *	shutdown_work	irqfd_shutdown()
+ *	inject_work	a VM's work of that name
+ *	shutdown_work	the same
+ *	reader		who walks kvm->irqfds.items: debugfs, statistics
  *
  * What must hold
  * --------------
@@ -24,8 +25,7 @@
  *   the counter while an irqfd is LIVE; a failed assign takes nothing; an end
  *   drops nothing (check_events(), irqfd_quiesce()).
  * - Quiet: an irqfd that was quiesced injects nothing, and it is before DEASSIGN
- *   or VM close returns; no wake-up uses the VM after the grace period of its
- *   close (enter_vm(), leave_vm()).
+ *   or VM close returns (enter_vm()).
  * - One irqfd on an eventfd (irqfd_claim()), and another one as soon as the
  *   DEASSIGN that found the first, or VM close, has returned (user).
  * - Nobody waits for ever: Spin's invalid end states.
@@ -33,9 +33,10 @@
  * What is left out, and why nothing is missed for it
  * --------------------------------------------------
  * Weak memory: what two look at without a common lock is a bit that is tested
- * and set with full ordering (owned), and a pointer that only ever turns NULL
- * while others may look (vm).  To read NULL late is to read before it was written.
- * wake_up_var() looks for who waits after it has held irqfds.lock, and who waits
+ * and set with full ordering (owned), a pointer that only ever turns NULL
+ * while others may look (vm), and a count of what is done (undone).  To read NULL
+ * late is to read before it was written; that it isn't read late for ever is what
+ * VM close's grace period is for in inject_work.  wake_up_var() looks for who waits after it has held irqfds.lock, and who waits
  * queues before he takes it.
  *
  * The counter is a bit, since a reader takes all of it.  EFD_SEMAPHORE is left
@@ -45,8 +46,12 @@
  * decision here.  irqfd_event() chooses freely between an architecture that can
  * inject in the wake-up and one that can't.
  *
- * Level irqfds are level.pml's.  All that they add to this is that an assign may
- * fail after it has claimed the eventfd (ATTACH_FAILS).
+ * Level irqfds are level.pml's.  All that they and bypass add to this is that an
+ * assign may fail after it has claimed the eventfd (ATTACH_FAILS), and that a
+ * hang-up may have to leave the end to work for more reasons than one.
+ *
+ * inject_work takes what is on the list one by one, not all that is there when it
+ * begins: it does no more than when it had begun later.
  *
  * irqfds[] are objects in memory, not places for them: none is used twice, so
  * that a stale pointer can't be taken for a good one.
@@ -54,10 +59,8 @@
  * How large a step is
  * -------------------
  * A step has at most one access that another process may interfere with; with
- * it go locking, what is only touched under the lock, and unlocking.  To enter
- * irqfd_srcu as late as in the step that reads @vm only makes a grace period wait
- * for less, and irqfd_inject()'s read section, which is that one read, vanishes.
- * What could be freed in between is used at both ends, in two steps.
+ * it go locking, what is only touched under the lock, and unlocking.  The read
+ * section of inject_work is one read, and vanishes.  What could be freed in between is used at both ends, in two steps.
  *
  * BREAK_* are mistakes that one could make; tests/models has the list, and each
  * has to be found.
@@ -102,12 +105,13 @@
 /* mem */
 #define NONE	0
 #define THERE	1
-#define FREED	2
+#define LATER	2	/* kfree_rcu() */
+#define FREED	3
 
 /* irqfds[].list */
 #define NOWHERE	0
 #define ITEMS	1	/* kvm->irqfds.items */
-#define OWNED	2	/* kvm_irqfd_release()'s own */
+#define CLOSING	2	/* kvm_irqfd_release()'s own */
 
 /* What an assign returns. */
 #define OK	0
@@ -122,9 +126,9 @@ typedef irqfd_t {
 	byte eventfd;		/* the eventfd's number */
 	bit owned;		/* IRQFD_OWNED */
 	byte list;
-	bit inject;		/* the work is queued ... */
-	bit injecting;		/* ... or runs, or both */
-	bit shutdown;
+	bit pending;		/* IRQFD_PENDING: on kvm->irqfds.pending */
+	byte undone;		/* deferred - done */
+	bit hung_up;		/* on kvm->irqfds.hung_up */
 	/* For what must hold only: */
 	byte owners;
 	bit due;		/* an event was taken and is not injected yet */
@@ -145,12 +149,16 @@ typedef kvm_t {
 	bit lock;		/* irqfds.lock */
 	bit open;		/* there is an fd */
 	byte users;		/* system calls that hold the file */
-	byte wait_for;		/* readers that the grace period waits for */
+	byte nr;		/* irqfds.nr */
+	bit inject;		/* the work is queued ... */
+	bit injecting;		/* ... or runs, or both */
+	bit shutdown;
+	bit shutting;
+	bit wait_for;		/* is there a reader that the grace period waits for? */
 	bit waiting;		/* wait_var_event(): on the wait queue ... */
 	bit woken;		/* ... and off again */
 	/* For what must hold only: */
-	bit closing;		/* kvm_irqfd_release() has begun ... */
-	bit unused;		/* ... and waited for the grace period */
+	bit closing;		/* kvm_irqfd_release() has begun */
 };
 
 irqfd_t irqfds[IRQFDS];
@@ -202,29 +210,51 @@ inline unlock_items(v)
 }
 
 /*
- * irqfd_srcu: a grace period waits for the readers that there are when it begins.
- * Readers are wake-ups; an eventfd has one at a time.
+ * RCU and kvm_irqfd_srcu: a grace period waits for the readers that there are when
+ * it begins.  The one reader is in sections of both at once.
  */
-byte readers;
+bit reading;
 
-inline srcu_read_lock(e)
+inline read_lock()
 {
-	readers = readers | (1 << (e))
+	reading = 1
 }
 
-inline srcu_read_unlock(e)
+inline read_unlock()
 {
-	readers = readers & ~(1 << (e));
-	kvms[0].wait_for = kvms[0].wait_for & ~(1 << (e));
+	reading = 0;
+	kvms[0].wait_for = 0;
 #if VMS > 1
-	kvms[1].wait_for = kvms[1].wait_for & ~(1 << (e));
+	kvms[1].wait_for = 0;
+#endif
+	/* What was left to RCU; what comes to it in a section waits for the end. */
+	rcu_free(0);
+#if IRQFDS > 1
+	rcu_free(1);
+#endif
+}
+
+inline rcu_free(i)
+{
+	if
+	:: irqfds[i].mem == LATER -> irqfds[i].mem = FREED
+	:: else
+	fi
+}
+
+inline kfree_rcu(i)
+{
+#ifdef BREAK_RCU	/* at once */
+	irqfds[i].mem = FREED
+#else
+	irqfds[i].mem = (reading -> LATER : FREED)
 #endif
 }
 
 inline synchronize_srcu(v)
 {
-	kvms[v].wait_for = readers;
-	kvms[v].wait_for == 0
+	kvms[v].wait_for = reading;
+	!kvms[v].wait_for
 }
 
 /* Where the eventfd's wait queue is unlocked and its irqfd may have changed. */
@@ -251,35 +281,75 @@ inline leave_vm(v)
 	use_kvm(v)
 }
 
-proctype inject_work(byte i)
+#define pending_of(i, v)	(irqfds[i].kvm == v && irqfds[i].pending)
+#if IRQFDS > 1
+#define some_pending(v)	(pending_of(0, v) || pending_of(1, v))
+#else
+#define some_pending(v)	pending_of(0, v)
+#endif
+
+proctype inject_work(byte k)
 {
-	byte v;
+	byte i, v;
 
 end:	do
 	:: atomic {
-		irqfds[i].inject ->
-		use_irqfd(i);
-		irqfds[i].inject = 0;
-		irqfds[i].injecting = 1
+		kvms[k].inject ->
+		use_kvm(k);
+		kvms[k].inject = 0;
+		kvms[k].injecting = 1
 	   };
-	   atomic {
+	   do
+	   :: atomic {
+		some_pending(k) ->
+		i = (pending_of(0, k) -> 0 : IRQFDS - 1);
+		use_irqfd(i);
+		irqfds[i].pending = 0
+	      };
+#ifdef BREAK_IDLE	/* is done before it has injected */
+	      atomic {
+		use_irqfd(i);
+		irqfds[i].undone--
+	      };
+#endif
+	      atomic {
 		use_irqfd(i);
 		v = irqfds[i].vm
-	   };
-	   if
-	   :: v ->
+	      };
+	      if
+	      :: v ->
 		atomic {
 			enter_vm(i, v - 1)
 		};
 		atomic {
 			leave_vm(v - 1);
-			irqfds[i].injecting = 0;
 			v = 0
 		}
-	   :: else ->
-		irqfds[i].injecting = 0
-	   fi
+	      :: else
+	      fi;
+#ifndef BREAK_IDLE
+	      atomic {
+		use_irqfd(i);
+		irqfds[i].undone--;
+		i = 0
+	      }
+#endif
+	   :: else -> break
+	   od;
+	   kvms[k].injecting = 0
 	od
+}
+
+/* Under the queue's lock. */
+inline defer(i, v)
+{
+	if
+	:: !irqfds[i].pending ->
+		irqfds[i].pending = 1;
+		irqfds[i].undone++
+	:: else
+	fi;
+	kvms[v].inject = 1
 }
 
 /* Of irqfd @i in VM @v, in a step of its own. */
@@ -288,15 +358,13 @@ inline irqfd_event(i, v)
 	atomic {
 		use_irqfd(i);
 		use_kvm(v);
-		assert(!kvms[v].unused);
 		if
 		:: enter_vm(i, v)
-		:: irqfds[i].inject = 1
+		:: defer(i, v)
 		fi
 	};
 	atomic {
-		leave_vm(v);
-		assert(!kvms[v].unused)
+		leave_vm(v)
 	}
 }
 
@@ -323,15 +391,11 @@ inline irqfd_own(i)
 	}
 }
 
-/*
- * irqfd_wakeup() for EPOLLIN, in two parts, and for EPOLLHUP, where the read
- * section would only make a grace period wait.  The queue is locked.
- */
+/* kvm_irqfd_wakeup() for EPOLLIN, in two parts.  The queue is locked. */
 inline irqfd_wakeup_take(e)
 {
 	i = eventfds[e].first - 1;
 	use_irqfd(i);
-	srcu_read_lock(e);
 	v = irqfds[i].vm;
 #ifdef BREAK_NEW	/* takes what there is no VM for yet */
 	irqfd_take(i, e);
@@ -348,27 +412,7 @@ inline irqfd_wakeup_event(e)
 	if
 	:: taken && v -> irqfd_event(i, v - 1)
 	:: else
-	fi;
-	atomic {
-		srcu_read_unlock(e)
-	}
-}
-
-inline irqfd_wakeup_hup(e)
-{
-	i = eventfds[e].first - 1;
-	irqfd_own(i);
-#ifdef BREAK_HANGUP	/* ends it on the spot */
-	if
-	:: got -> irqfd_end(i)
-	:: else
 	fi
-#else
-	if
-	:: got -> irqfds[i].shutdown = 1
-	:: else
-	fi
-#endif
 }
 
 /* The end */
@@ -386,20 +430,22 @@ inline irqfd_leave(i)
 	}
 }
 
-inline flush_inject(i)
+#define kvm_irqfd_idle(i)	(irqfds[i].undone == 0)
+
+inline kvm_irqfd_flush(i)
 {
-	!irqfds[i].inject && !irqfds[i].injecting
+	kvm_irqfd_idle(i)
 }
 
 inline irqfd_quiesce(i)
 {
 #ifdef BREAK_QUIESCE	/* the other way round */
-	flush_inject(i);
+	kvm_irqfd_flush(i);
 	irqfd_leave(i);
 #else
 	irqfd_leave(i);
 #ifndef BREAK_FLUSH	/* doesn't wait for the work */
-	flush_inject(i);
+	kvm_irqfd_flush(i);
 #endif
 #endif
 	atomic {
@@ -409,28 +455,25 @@ inline irqfd_quiesce(i)
 	}
 }
 
-/* @any: are there irqfds on kvm->irqfds.items? */
-inline look_at_items(v)
-{
-	any = irqfds[0].kvm == v && irqfds[0].list == ITEMS;
-#if IRQFDS > 1
-	any = any || irqfds[1].kvm == v && irqfds[1].list == ITEMS;
-#endif
-}
-
 /* Under irqfds.lock, which is let go of after the last use of the VM. */
-inline off_list(i)
+inline irqfd_leave_vm(i)
 {
 	atomic {
 		use_irqfd(i);
 		v = irqfds[i].kvm;
 		lock_items(v);
 		irqfds[i].list = NOWHERE;
-		look_at_items(v)
+		kvms[v].nr--;
+		any = kvms[v].nr > 0
 	};
 	atomic {
 		unlock_items(v)
+	};
+#ifndef BREAK_WAKE	/* wakes nobody */
+	atomic {
+		wake_up_var(v)
 	}
+#endif
 }
 
 inline wake_up_var(v)
@@ -441,7 +484,7 @@ inline wake_up_var(v)
 	fi
 }
 
-inline irqfd_free(i)
+inline irqfd_put_all(i)
 {
 	atomic {
 		use_irqfd(i);
@@ -449,46 +492,98 @@ inline irqfd_free(i)
 		use_eventfd(e);
 		eventfds[e].refs--
 	};
-	off_list(i);
+	irqfd_leave_vm(i)
+}
+
+inline irqfd_release(i)
+{
+	irqfd_put_all(i);
 	atomic {
-#ifndef BREAK_WAKE	/* wakes nobody */
-		wake_up_var(v);
-#endif
 		use_irqfd(i);
-		irqfds[i].mem = FREED
+		kfree_rcu(i)
 	}
 }
 
 inline irqfd_end(i)
 {
 #ifdef BREAK_LIST	/* lets go of the VM before it is done with it */
-	off_list(i);
-	wake_up_var(v);
+	irqfd_leave_vm(i);
+	atomic {
+		kvms[irqfds[i].kvm].nr++
+	};
 #endif
 	irqfd_quiesce(i);
-	irqfd_free(i)
+	irqfd_release(i)
 }
 
-proctype shutdown_work(byte i)
+#define hung_up_of(i, v)	(irqfds[i].kvm == v && irqfds[i].hung_up)
+#if IRQFDS > 1
+#define some_hung_up(v)	(hung_up_of(0, v) || hung_up_of(1, v))
+#else
+#define some_hung_up(v)	hung_up_of(0, v)
+#endif
+
+proctype shutdown_work(byte k)
 {
-	byte v, e;
+	byte i, v, e;
 	bit any;
 
 end:	do
-	:: irqfds[i].shutdown ->
-		irqfds[i].shutdown = 0;
-		irqfd_end(i)
+	:: atomic {
+		kvms[k].shutdown ->
+		use_kvm(k);
+		kvms[k].shutdown = 0;
+		kvms[k].shutting = 1
+	   };
+	   do
+	   :: atomic {
+		some_hung_up(k) ->
+		i = (hung_up_of(0, k) -> 0 : IRQFDS - 1);
+		irqfds[i].hung_up = 0
+	      };
+	      irqfd_end(i)
+	   :: else -> break
+	   od;
+	   kvms[k].shutting = 0
 	od
 }
 
-inline has_irqfds(v)
+/*
+ * In the wake-up, the queue locked.  Left to work is what has to wait, for the
+ * inject work or for others that aren't here.
+ */
+inline kvm_irqfd_hang_up(f)
 {
-	atomic {
-#ifndef BREAK_HAS	/* looks without the lock */
-		under_items(v);
+	i = eventfds[f].first - 1;
+	irqfd_own(i);
+	if
+	:: got ->
+		if
+#ifdef BREAK_HANGUP	/* ends it whatever there is to wait for */
+		:: true ->
+#else
+		:: kvm_irqfd_idle(i) ->
 #endif
-		look_at_items(v)
-	}
+			atomic {
+				use_irqfd(i);
+				eventfds[f].first = 0
+			};
+			atomic {
+				use_irqfd(i);
+				assert(!irqfds[i].due || kvms[irqfds[i].kvm].closing);
+				irqfds[i].quiet = 1
+			};
+			irqfd_release(i)
+		:: atomic {
+			use_irqfd(i);
+			v = irqfds[i].kvm;
+			use_kvm(v);
+			irqfds[i].hung_up = 1;
+			kvms[v].shutdown = 1
+		   }
+		fi
+	:: else
+	fi
 }
 
 /* The next irqfd on a list of this VM, from @n on; IRQFDS if there is none. */
@@ -500,11 +595,44 @@ inline next_on(which, v)
 	od
 }
 
-inline kvm_irqfd_release(k)
+/* debugfs, statistics: looks at one of those that there are. */
+proctype reader(byte k)
+{
+	byte n = 0;
+
+	if
+	:: atomic {
+		/* It keeps the VM, but not open. */
+		kvms[k].mem == THERE ->
+		read_lock();
+		next_on(ITEMS, k)
+	   };
+	   if
+	   :: n < IRQFDS ->
+		assert(irqfds[n].mem == THERE || irqfds[n].mem == LATER)
+	   :: else
+	   fi;
+	   atomic {
+		read_unlock()
+	   }
+	:: kvms[k].mem != THERE
+	fi
+}
+
+inline has_irqfds(v)
+{
+	atomic {
+#ifndef BREAK_HAS	/* looks without the lock */
+		under_items(v);
+#endif
+		any = kvms[v].nr > 0
+	}
+}
+
+inline gather(k)
 {
 	atomic {
 		lock_items(k);
-		some = 0;
 		n = 0;
 		next_on(ITEMS, k)
 	};
@@ -512,14 +640,13 @@ inline kvm_irqfd_release(k)
 	:: n < IRQFDS ->
 		atomic {
 			use_irqfd(n);
+			irqfds[n].list = NOWHERE;
 			irqfds[n].vm = 0
 		};
 		irqfd_own(n);
 		atomic {
 			if
-			:: got ->
-				irqfds[n].list = OWNED;
-				some = 1
+			:: got -> irqfds[n].list = CLOSING
 			:: else
 			fi;
 			n++;
@@ -529,43 +656,43 @@ inline kvm_irqfd_release(k)
 	od;
 	atomic {
 		unlock_items(k)
-	};
+	}
+}
 
+inline kvm_irqfd_release(k)
+{
 	has_irqfds(k);
 	if
-	:: some || any ->
-		/*
-		 * Nothing is used when it is freed for want of this: an irqfd
-		 * that leaves its queue waits for the wake-up, and the flush for
-		 * the work.  What goes is that no wake-up uses the VM from here.
-		 */
-#ifndef BREAK_GRACE	/* doesn't wait for wake-ups */
+	:: any ->
+		gather(k);
+#ifndef BREAK_GRACE	/* doesn't wait for readers */
 		synchronize_srcu(k);
 #endif
 		atomic {
-			kvms[k].unused = 1;
 			n = 0;
-			next_on(OWNED, k)
+			next_on(CLOSING, k)
 		};
 		do
 		:: n < IRQFDS ->
 			irqfd_quiesce(n);
 			atomic {
 				n++;
-				next_on(OWNED, k)
+				next_on(CLOSING, k)
 			}
 		:: else -> break
 		od;
 		atomic {
 			n = 0;
-			next_on(OWNED, k)
+			next_on(CLOSING, k)
 		};
 		do
 		:: n < IRQFDS ->
-			irqfd_free(n);
+			irqfd_put_all(n);
 			atomic {
+				use_irqfd(n);
+				irqfds[n].mem = FREED;
 				n++;
-				next_on(OWNED, k)
+				next_on(CLOSING, k)
 			}
 		:: else -> break
 		od;
@@ -585,7 +712,11 @@ inline kvm_irqfd_release(k)
 		kvms[k].waiting = 0
 #endif
 	:: else
-	fi
+	fi;
+#ifndef BREAK_WORK	/* goes while the work is queued for nothing */
+	!kvms[k].inject && !kvms[k].injecting;
+	!kvms[k].shutdown && !kvms[k].shutting
+#endif
 }
 
 /* That a vCPU's file may keep the VM longer is no help that one could count on. */
@@ -606,7 +737,7 @@ inline close_vm(k)
 proctype vm_closer(byte k)
 {
 	byte v, n, e;
-	bit got, any, some;
+	bit got, any;
 
 	close_vm(k)
 }
@@ -671,8 +802,10 @@ inline kvm_irqfd_deassign(k, f)
 		:: found ->
 			i = found - 1;
 #ifdef BREAK_DEASSIGN	/* leaves it to the work, and returns */
-			irqfds[i].shutdown = 1
-#else
+			irqfds[i].hung_up = 1;
+			kvms[k].shutdown = 1
+#endif
+#ifndef BREAK_DEASSIGN
 			irqfd_end(i)
 #endif
 		:: else
@@ -694,7 +827,8 @@ inline irqfd_alloc(a, k, f)
 #endif
 		eventfds[f].refs++;
 		under_items(k);
-		irqfds[a].list = ITEMS
+		irqfds[a].list = ITEMS;
+		kvms[k].nr++
 	}
 }
 
@@ -776,10 +910,10 @@ inline kvm_irqfd_assign(a, k, f)
 				eventfds[f].first = 0
 			};
 #endif
-			irqfd_free(a)
+			irqfd_release(a)
 #endif
 		:: ret == EBUSY ->
-			irqfd_free(a)
+			irqfd_release(a)
 		fi;
 		put_files(k, f)
 	:: else
@@ -834,7 +968,7 @@ proctype fd_closer(byte on)
 		lock_wqh(on)
 	};
 	if
-	:: eventfds[on].first -> irqfd_wakeup_hup(on)
+	:: eventfds[on].first -> kvm_irqfd_hang_up(on)
 	:: else
 	fi;
 	atomic {
@@ -900,7 +1034,7 @@ proctype user(byte me)
 proctype user(byte me)
 {
 	byte v, n, e, ret;
-	bit got, any, some, taken;
+	bit got, any, taken;
 
 	kvm_irqfd_assign(0, 0, 0);
 	close_vm(0);
@@ -926,7 +1060,7 @@ init {
 
 	atomic {
 		/* First those who never end. */
-		for (k : 0 .. IRQFDS - 1) {
+		for (k : 0 .. VMS - 1) {
 			run inject_work(k);
 			run shutdown_work(k)
 		}
@@ -948,6 +1082,9 @@ init {
 #if VMS > 1
 		run vm_closer(1);
 #endif
+#ifdef ENDS
+		run reader(0);
+#endif
 		run user(0);
 #if !defined(REUSE) && !defined(TWO_FDS)
 		run user(1)
@@ -956,7 +1093,7 @@ init {
 
 	/* When nothing moves any more all have ended, and nothing is left. */
 	timeout;
-	_nr_pr == 1 + 2 * IRQFDS;
+	_nr_pr == 1 + 2 * VMS;
 	atomic {
 		for (k : 0 .. FDS - 1) {
 			assert(!eventfds[k].refs && !eventfds[k].lock)
@@ -965,7 +1102,7 @@ init {
 			assert(!kvms[k].lock)
 		}
 		for (k : 0 .. IRQFDS - 1) {
-			assert(irqfds[k].mem != THERE)
+			assert(irqfds[k].mem == NONE || irqfds[k].mem == FREED)
 		}
 	}
 }

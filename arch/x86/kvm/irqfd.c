@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * x86's part of irqfd: MSIs without detours.
+ */
+#include <linux/kvm_host.h>
+#include <linux/kvm_irqfd.h>
+#include <linux/msi.h>
+#include <linux/nospec.h>
+#include <trace/events/kvm.h>
+
+#include "lapic.h"
+
+/*
+ * The vCPU that an MSI means, if it is of the kind that nearly all of them are:
+ * fixed, edge and to one local APIC by its id.  NULL, for the long way, where it
+ * isn't or there is nobody.
+ */
+static struct kvm_vcpu *msi_target(struct kvm *kvm, const struct msi_msg *msg)
+{
+	struct kvm_apic_map *map;
+	struct kvm_lapic *apic;
+	u32 id;
+
+	if (msg->arch_data.delivery_mode != APIC_DM_FIXED >> 8 ||
+	    msg->arch_data.is_level || msg->arch_addr_lo.dest_mode_logical)
+		return NULL;
+
+	id = msg->arch_addr_lo.destid_0_7;
+	if (kvm->arch.x2apic_format) {
+		/* A table that was set before the format was. */
+		if (msg->arch_addr_hi.reserved)
+			return NULL;
+		id |= msg->arch_addr_hi.destid_8_31 << 8;
+	}
+	/* To all of them, or not, by which mode they are in. */
+	if (id == APIC_BROADCAST)
+		return NULL;
+
+	map = rcu_dereference_check(kvm->arch.apic_map, rcu_read_lock_any_held());
+	if (!map || id > map->max_apic_id)
+		return NULL;
+
+	apic = map->phys_map[array_index_nospec(id, map->max_apic_id + 1)];
+
+	return apic ? apic->vcpu : NULL;
+}
+
+static __always_inline int inject_msi(struct kvm *kvm,
+				      const struct kvm_kernel_irq_routing_entry *e)
+{
+	struct msi_msg msg = {
+		.address_lo = e->msi.address_lo,
+		.address_hi = e->msi.address_hi,
+		.data = e->msi.data,
+	};
+	struct kvm_lapic_irq irq;
+	struct kvm_vcpu *vcpu;
+
+	vcpu = msi_target(kvm, &msg);
+	if (!vcpu)
+		return -EWOULDBLOCK;
+
+	trace_kvm_msi_set_irq(msg.address_lo | (kvm->arch.x2apic_format ?
+			      (u64)msg.address_hi << 32 : 0), msg.data);
+
+	/* What kvm_apic_set_irq() asks for, the target being known. */
+	irq.vector = msg.arch_data.vector;
+	irq.delivery_mode = APIC_DM_FIXED;
+	irq.trig_mode = 0;
+	irq.level = 1;
+
+	return kvm_apic_set_irq(vcpu, &irq, NULL);
+}
+
+int kvm_arch_irqfd_inject(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *e)
+{
+	int ret;
+
+	if (likely(e->type == KVM_IRQ_ROUTING_MSI)) {
+		ret = inject_msi(kvm, e);
+		if (likely(ret != -EWOULDBLOCK))
+			return ret;
+	}
+
+	return kvm_arch_set_irq_inatomic(e, kvm, KVM_IRQFD_IRQ_SOURCE_ID, 1,
+					 false);
+}
+
+bool kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *e, int ret)
+{
+	switch (e->type) {
+	case KVM_IRQ_ROUTING_MSI:
+		/* How many local APICs took it; one that has it already does. */
+		return ret > 0;
+	case KVM_IRQ_ROUTING_XEN_EVTCHN:
+		/* Masked, but pending: the guest sees it when it unmasks it. */
+		return ret >= 0 || ret == -ENOTCONN;
+	default:
+		return ret >= 0;
+	}
+}

@@ -1,0 +1,30 @@
+// irqfds count for themselves; their sum is made for who asks.
+@@
+identifier kvm;
+@@
+ kvm_vm_stats_read(...)
+ {
+ struct kvm *kvm = ...;
++
++kvm_irqfd_update_stats(kvm);
+ ...
+ }
+
+@@
+identifier kvm;
+@@
+ kvm_get_stat_per_vm(struct kvm *kvm, ...)
+ {
++kvm_irqfd_update_stats(kvm);
+ ...
+ }
+
+@@
+@@
+ kvm_create_vm_debugfs(...)
+ {
+ <...
++kvm_irqfd_create_debugfs(kvm);
+ kvm_arch_create_vm_debugfs(kvm);
+ ...>
+ }

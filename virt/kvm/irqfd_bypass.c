@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * irqfd: interrupts that bypass it.
+ *
+ * A device whose interrupt the hardware can deliver to a vCPU by itself has a
+ * producer, and the irqfd on the same eventfd is the consumer.  While they are
+ * connected, the architecture keeps the hardware to where the GSI leads, as long
+ * as that is something the hardware can do, and gives the interrupt back to the
+ * host otherwise: then it's the eventfd again, and irqfd injects.
+ *
+ * Who comes when
+ * --------------
+ * The bypass manager connects and disconnects under its own mutex, so one producer
+ * at a time.  The routing table changes under kvm->irq_lock.  What both must agree
+ * on is under kvm->irqfds.lock: who is connected, and of which table's route the
+ * hardware has been told.
+ *
+ *	not on the list		no producer
+ *	on it, no @producer	being connected: told of new routes, so that none
+ *				passes it by, but the hardware isn't
+ *	on it, @producer	connected: the hardware is told of new routes
+ *
+ * A connection that fails leaves the first of these, and nothing that points to
+ * the producer, which may go without our being told.
+ */
+
+#include <linux/irqbypass.h>
+#include <linux/kvm_host.h>
+#include <linux/kvm_irqfd.h>
+#include <linux/sched.h>
+
+#include "irqfd.h"
+
+#if IS_ENABLED(CONFIG_HAVE_KVM_IRQ_BYPASS)
+
+/* So many irqfds are told of a new table before interrupts are on for a moment. */
+#define TELL_AT_ONCE	16
+
+void __weak kvm_arch_irq_bypass_stop(struct irq_bypass_consumer *cons)
+{
+}
+
+void __weak kvm_arch_irq_bypass_start(struct irq_bypass_consumer *cons)
+{
+}
+
+int __weak kvm_arch_update_irqfd_routing(struct kvm *kvm, unsigned int host_irq,
+					 u32 guest_irq, bool set)
+{
+	return 0;
+}
+
+bool __weak kvm_arch_irqfd_route_changed(struct kvm_kernel_irq_routing_entry *old,
+					 struct kvm_kernel_irq_routing_entry *new)
+{
+	return true;
+}
+
+/* Note the route as it is now, for whoever the producer is going to be told. */
+static void note_route(struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
+	struct kvm *kvm = irqfd->kvm;
+
+	lockdep_assert_held(&kvm->irqfds.lock);
+
+	irqfd->irq_generation = kvm->irqfds.generation;
+	if (kvm_irq_map_gsi(kvm, routes, irqfd->gsi) == 1)
+		irqfd->irq_entry = routes[0];
+	else
+		irqfd->irq_entry.type = 0;
+}
+
+static int add_producer(struct irq_bypass_consumer *cons,
+			struct irq_bypass_producer *prod)
+{
+	struct kvm_kernel_irqfd *irqfd =
+		container_of(cons, struct kvm_kernel_irqfd, consumer);
+	struct kvm *kvm = irqfd->kvm;
+	int idx, ret;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	spin_lock_irq(&kvm->irqfds.lock);
+	note_route(irqfd);
+	list_add_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
+	spin_unlock_irq(&kvm->irqfds.lock);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+
+	ret = kvm_arch_irq_bypass_add_producer(cons, prod);
+	if (!ret)
+		return 0;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	irqfd->producer = NULL;
+	list_del_init(&irqfd->bypass_link);
+	spin_unlock_irq(&kvm->irqfds.lock);
+
+	return ret;
+}
+
+static void del_producer(struct irq_bypass_consumer *cons,
+			 struct irq_bypass_producer *prod)
+{
+	struct kvm_kernel_irqfd *irqfd =
+		container_of(cons, struct kvm_kernel_irqfd, consumer);
+	struct kvm *kvm = irqfd->kvm;
+
+	kvm_arch_irq_bypass_del_producer(cons, prod);
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	list_del_init(&irqfd->bypass_link);
+	spin_unlock_irq(&kvm->irqfds.lock);
+}
+
+/**
+ * kvm_irqfd_bypass_start - have a producer bypass the irqfd, when there is one
+ * @irqfd: an irqfd that is NEW
+ *
+ * Injecting by hand works without it, so that failing is no error.
+ * Context: process context.
+ */
+void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd)
+{
+	int ret;
+
+	if (!kvm_arch_has_irq_bypass())
+		return;
+
+	irqfd->consumer.token = irqfd->eventfd;
+	irqfd->consumer.add_producer = add_producer;
+	irqfd->consumer.del_producer = del_producer;
+	irqfd->consumer.stop = kvm_arch_irq_bypass_stop;
+	irqfd->consumer.start = kvm_arch_irq_bypass_start;
+
+	ret = irq_bypass_register_consumer(&irqfd->consumer);
+	if (ret) {
+		pr_info_ratelimited("irqfd: no interrupt bypass for GSI %d: %d\n",
+				    irqfd->gsi, ret);
+		irqfd->consumer.token = NULL;
+	}
+}
+
+/**
+ * kvm_irqfd_bypass_stop - have none bypass it any more
+ * @irqfd: an irqfd that is ENDING; it needs no locks if its consumer.token is
+ *	NULL, as there is nothing to do then
+ *
+ * On return the interrupt is the host's again.  The irqfd's cached routes are left
+ * alone: the producer's hardware is told by the GSI.
+ * Context: process context.
+ */
+void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
+{
+	if (irqfd->consumer.token)
+		irq_bypass_unregister_consumer(&irqfd->consumer);
+}
+
+/* The first that hasn't been told yet: those who have stand behind all others. */
+static struct kvm_kernel_irqfd *next_to_tell(struct kvm *kvm)
+{
+	struct kvm_kernel_irqfd *irqfd;
+
+	irqfd = list_first_entry_or_null(&kvm->irqfds.bypassed,
+					 struct kvm_kernel_irqfd, bypass_link);
+	if (!irqfd || irqfd->irq_generation == kvm->irqfds.generation)
+		return NULL;
+
+	return irqfd;
+}
+
+static void tell(struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm_kernel_irq_routing_entry old = irqfd->irq_entry;
+	struct kvm *kvm = irqfd->kvm;
+	int ret;
+
+	note_route(irqfd);
+	if (!irqfd->producer ||
+	    !kvm_arch_irqfd_route_changed(&old, &irqfd->irq_entry))
+		return;
+
+	ret = kvm_arch_update_irqfd_routing(kvm, irqfd->producer->irq,
+					    irqfd->gsi, true);
+	if (!ret)
+		return;
+
+	/* It must not go on where it went before. */
+	pr_warn_ratelimited("irqfd: interrupt %d does not follow GSI %d: %d\n",
+			    irqfd->producer->irq, irqfd->gsi, ret);
+	kvm_arch_update_irqfd_routing(kvm, irqfd->producer->irq, irqfd->gsi,
+				      false);
+}
+
+static void tell_producers(struct kvm *kvm)
+{
+	struct kvm_kernel_irqfd *irqfd;
+	int n = 0;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	while ((irqfd = next_to_tell(kvm))) {
+		tell(irqfd);
+		list_move_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
+		if (++n % TELL_AT_ONCE == 0) {
+			spin_unlock_irq(&kvm->irqfds.lock);
+			cond_resched();
+			spin_lock_irq(&kvm->irqfds.lock);
+		}
+	}
+	spin_unlock_irq(&kvm->irqfds.lock);
+}
+#else
+void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd)
+{
+}
+
+void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
+{
+}
+
+static void tell_producers(struct kvm *kvm)
+{
+}
+#endif /* CONFIG_HAVE_KVM_IRQ_BYPASS */
+
+/**
+ * kvm_irq_routing_update - the VM has a new routing table
+ * @kvm: the VM
+ *
+ * An irqfd that injects looks at the generation; who must be told at once are the
+ * producers that bypass it.
+ * Context: kvm->irq_lock, with the new table in place; the caller waits for a
+ * grace period of kvm->irq_srcu before it frees the old one.
+ */
+void kvm_irq_routing_update(struct kvm *kvm)
+{
+	lockdep_assert_held(&kvm->irq_lock);
+
+	/* Pairs with resolve(): who sees this generation sees its table. */
+	smp_store_release(&kvm->irqfds.generation, kvm->irqfds.generation + 1);
+	tell_producers(kvm);
+}
