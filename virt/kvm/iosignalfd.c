@@ -31,7 +31,7 @@
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
-#include "eventfd_id.h"
+#include "eventfd_ids.h"
 #include "iosignalfd.h"
 #include "iosignalfd_watch.h"
 
@@ -73,7 +73,6 @@ struct iosignalfd_spec {
  * @post: where the value is stored before the signal; NULL for nowhere
  * @rings: how often it has signalled; under @lock
  * @group: where it belongs
- * @eventfd_id: the eventfd's number
  * @watch: looks out for the eventfd's hang-up; NULL for nobody
  * @watch_node: in @watch's list
  * @vm_node: in kvm->iosignalfds.items
@@ -88,7 +87,6 @@ struct iosignalfd_item {
 	void __user *post;
 	u64 rings;
 	struct iosignalfd_group *group;
-	int eventfd_id;
 	struct iosignalfd_watch *watch;
 	struct list_head watch_node;
 	struct list_head vm_node;
@@ -224,7 +222,7 @@ int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 
 	++vcpu->stat.generic.iosignalfd_rings;
 	trace_kvm_iosignalfd_ring(vcpu->vcpu_id, item->group->bus, addr, len,
-				  value, item->eventfd_id);
+				  value);
 	return 0;
 }
 
@@ -692,8 +690,7 @@ static const struct kvm_iosignalfd *to_args(const struct kvm_ioeventfd *args)
 	return (const struct kvm_iosignalfd *)args;
 }
 
-static struct iosignalfd_item *new_item(const struct iosignalfd_spec *spec,
-					struct file *file)
+static struct iosignalfd_item *new_item(const struct iosignalfd_spec *spec)
 {
 	struct iosignalfd_item *item;
 
@@ -706,7 +703,6 @@ static struct iosignalfd_item *new_item(const struct iosignalfd_spec *spec,
 	item->fanout = spec->fanout;
 	item->eventfd = spec->eventfd;
 	item->post = spec->post;
-	item->eventfd_id = kvm_eventfd_id(file);
 
 	return item;
 }
@@ -775,7 +771,7 @@ int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args
 	if (IS_ERR(spec.eventfd))
 		return PTR_ERR(spec.eventfd);
 
-	item = new_item(&spec, fd_file(f));
+	item = new_item(&spec);
 	if (!item) {
 		eventfd_ctx_put(spec.eventfd);
 		return -ENOMEM;
@@ -882,26 +878,31 @@ int kvm_iosignalfd_deassign(struct kvm *kvm,
 
 /* debugfs: a line an item */
 
+struct item_list {
+	struct kvm *kvm;
+	struct xarray ids;
+};
+
 static void *list_start(struct seq_file *m, loff_t *pos)
 {
-	struct kvm *kvm = m->private;
+	struct item_list *list = m->private;
 
-	mutex_lock(&kvm->iosignalfds.lock);
-	return seq_list_start_head(&kvm->iosignalfds.items, *pos);
+	mutex_lock(&list->kvm->iosignalfds.lock);
+	return seq_list_start_head(&list->kvm->iosignalfds.items, *pos);
 }
 
 static void *list_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	struct kvm *kvm = m->private;
+	struct item_list *list = m->private;
 
-	return seq_list_next(v, &kvm->iosignalfds.items, pos);
+	return seq_list_next(v, &list->kvm->iosignalfds.items, pos);
 }
 
 static void list_stop(struct seq_file *m, void *v)
 {
-	struct kvm *kvm = m->private;
+	struct item_list *list = m->private;
 
-	mutex_unlock(&kvm->iosignalfds.lock);
+	mutex_unlock(&list->kvm->iosignalfds.lock);
 }
 
 static const char *bus_name(enum kvm_bus bus)
@@ -918,12 +919,12 @@ static const char *bus_name(enum kvm_bus bus)
 
 static int list_show(struct seq_file *m, void *v)
 {
-	struct kvm *kvm = m->private;
+	struct item_list *list = m->private;
 	struct iosignalfd_item *item;
 	struct iosignalfd_group *group;
 	u64 rings;
 
-	if (v == &kvm->iosignalfds.items) {
+	if (v == &list->kvm->iosignalfds.items) {
 		seq_puts(m, "bus address length value eventfd-id rings flags\n");
 		return 0;
 	}
@@ -933,13 +934,14 @@ static int list_show(struct seq_file *m, void *v)
 
 	seq_printf(m, "%s %#llx %u ", bus_name(group->bus), group->point.addr,
 		   group->len);
-	if (locked_wildcard(kvm, group))
+	if (locked_wildcard(list->kvm, group))
 		seq_puts(m, "any");
 	else
 		seq_printf(m, "%#llx", item->value);
 	/* data_race(): a vCPU may be counting; the figure is as old as its line. */
 	rings = data_race(item->rings);
-	seq_printf(m, " %d %llu %s%s%s%s\n", item->eventfd_id, rings,
+	seq_printf(m, " %d %llu %s%s%s%s\n",
+		   kvm_eventfd_id(&list->ids, item->eventfd), rings,
 		   item->fanout ? "f" : "", item->post ? "p" : "",
 		   item->watch ? "h" : "",
 		   item->fanout || item->post || item->watch ? "" : "-");
@@ -957,25 +959,29 @@ static const struct seq_operations list_ops = {
 static int list_open(struct inode *inode, struct file *file)
 {
 	struct kvm *kvm = inode->i_private;
-	int ret;
+	struct item_list *list;
 
 	if (!kvm_get_kvm_safe(kvm))
 		return -ENOENT;
 
-	ret = seq_open(file, &list_ops);
-	if (ret) {
+	list = __seq_open_private(file, &list_ops, sizeof(*list));
+	if (!list) {
 		kvm_put_kvm(kvm);
-		return ret;
+		return -ENOMEM;
 	}
 
-	((struct seq_file *)file->private_data)->private = kvm;
+	list->kvm = kvm;
+	kvm_eventfd_ids_init(&list->ids, kvm);
 	return 0;
 }
 
 static int list_release(struct inode *inode, struct file *file)
 {
-	kvm_put_kvm(inode->i_private);
-	return seq_release(inode, file);
+	struct item_list *list = ((struct seq_file *)file->private_data)->private;
+
+	kvm_eventfd_ids_destroy(&list->ids);
+	kvm_put_kvm(list->kvm);
+	return seq_release_private(inode, file);
 }
 
 static const struct file_operations list_fops = {

@@ -24,6 +24,7 @@ static const struct group {
 	const char *what;
 } groups[] = {
 	{ "exit", bench_exit, "a write that goes to user space, or rings" },
+	{ "flags", bench_flags, "a ring with the flags of our own" },
 	{ "values", bench_values, "N values at one port" },
 	{ "addresses", bench_addresses, "N addresses" },
 	{ "irqfd", bench_irqfd, "N irqfds, routing, VM close" },

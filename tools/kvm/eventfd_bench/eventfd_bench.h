@@ -35,6 +35,7 @@ void bench_pair(const char *up_name, measure_op up, const char *down_name,
 		measure_op down, void *arg, unsigned int n);
 
 void bench_exit(void);
+void bench_flags(void);
 void bench_values(void);
 void bench_addresses(void);
 void bench_irqfd(void);

@@ -764,8 +764,8 @@ TEST_F(bus, tracepoint)
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 0x78, sig.fd);
 	write_file(TRACEFS "/events/kvm/kvm_iosignalfd_ring/enable", "0");
 
-	snprintf(want, sizeof(want), "vcpu 0 %s addr %#lx len 4 value 0x77 eventfd-id %d", bus,
-		 self->base, eventfd_id(sig.fd));
+	snprintf(want, sizeof(want), "vcpu 0 %s addr %#lx len 4 value 0x77\n", bus,
+		 self->base);
 	f = fopen(TRACEFS "/trace", "r");
 	TEST_ASSERT(f, TRACEFS "/trace: %s", strerror(errno));
 	while (fgets(line, sizeof(line), f)) {

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What iosignalfds cost in memory, who pays, and what else in the VM pays for
+ * them: nothing.
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "io_vm.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define CGROUP		"/sys/fs/cgroup/iosignalfd_memory_test"
+#define NR		10000
+
+static void cgroup_write(const char *dir, const char *file, const char *text)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY);
+	TEST_ASSERT(fd >= 0 && write(fd, text, strlen(text)) == strlen(text), "%s: %s", path,
+		    strerror(errno));
+	close(fd);
+}
+
+static int64_t cgroup_read(const char *file)
+{
+	char path[128], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), CGROUP "/%s", file);
+	fd = open(path, O_RDONLY);
+	TEST_ASSERT(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0, "%s: %s", path,
+		    strerror(errno));
+	close(fd);
+	return atoll(text);
+}
+
+/* A cgroup of our own, with a bound if it isn't 0; false if there are none here. */
+static bool enter_cgroup(uint64_t max)
+{
+	char text[32];
+
+	if (access("/sys/fs/cgroup/cgroup.subtree_control", W_OK))
+		return false;
+
+	cgroup_write("/sys/fs/cgroup", "cgroup.subtree_control", "+memory");
+	TEST_ASSERT(!mkdir(CGROUP, 0700) || errno == EEXIST, "mkdir(): %s", strerror(errno));
+	if (max) {
+		snprintf(text, sizeof(text), "%lu", max);
+		cgroup_write(CGROUP, "memory.max", text);
+	} else {
+		cgroup_write(CGROUP, "memory.max", "max");
+	}
+	cgroup_write(CGROUP, "cgroup.procs", "0");
+	return true;
+}
+
+static void assign_many(struct kvm_vm *vm, int fd, uint32_t flags, int from, int nr)
+{
+	struct kvm_iosignalfd sig = { .addr = MMIO_BASE, .len = 4, .fd = fd, .flags = flags };
+	int i;
+
+	for (i = from; i < from + nr; i++) {
+		if (flags & FLAG_TRIGGER)
+			sig.trigger = i;
+		else
+			sig.addr = MMIO_BASE + 4ull * i;
+		io_assign_ok(vm, sig);
+	}
+}
+
+/*
+ * The VM's cgroup pays for what is registered, in proportion, and gets it back.
+ *
+ * Pins B08 and B75: where the bus is copied with each registration, and the copies
+ * go after a grace period, 10,000 of them are a gigabyte for a while.
+ */
+static void assert_linear(uint32_t flags)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	int64_t before, half, all, after;
+	int fd = new_eventfd();
+
+	/* Tables and slabs that are there for good. */
+	assign_many(vm, fd, flags, 0, 100);
+
+	before = cgroup_read("memory.current");
+	assign_many(vm, fd, flags, 100, NR / 2);
+	half = cgroup_read("memory.current");
+	assign_many(vm, fd, flags, 100 + NR / 2, NR / 2);
+	all = cgroup_read("memory.current");
+
+	pr_info("%s: %ld bytes each for %d, %ld for %d\n",
+		flags & FLAG_TRIGGER ? "values" : "addresses", (half - before) / (NR / 2), NR / 2,
+		(all - before) / NR, NR);
+	TEST_ASSERT(half - before > 100l * NR / 2, "%d are charged %ld bytes", NR / 2,
+		    half - before);
+	TEST_ASSERT(all - before < 1024l * NR, "%d are charged %ld bytes", NR, all - before);
+	TEST_ASSERT(all - half < (half - before) * 3 / 2, "First %ld bytes, then %ld",
+		    half - before, all - half);
+
+	kvm_vm_free(vm);
+	WAIT_FOR((after = cgroup_read("memory.current")) < before + (all - before) / 5,
+		 "%ld of %ld bytes are still charged", after - before, all - before);
+	close(fd);
+}
+
+TEST(linear_in_values)
+{
+	if (!enter_cgroup(0))
+		SKIP(return, "No memory cgroups");
+	assert_linear(FLAG_TRIGGER);
+}
+
+TEST(linear_in_addresses)
+{
+	if (!enter_cgroup(0))
+		SKIP(return, "No memory cgroups");
+	assert_linear(0);
+}
+
+/*
+ * However many come and go, what waits for a grace period stays within bounds:
+ * each round has to find room in a cgroup that has little more than the VM needs.
+ */
+TEST(come_and_go)
+{
+	const int64_t room = 16 << 20;
+	struct kvm_iosignalfd sig = { .addr = MMIO_BASE, .len = 4 };
+	struct kvm_vm *vm;
+	char text[32];
+	int i;
+
+	if (!enter_cgroup(0))
+		SKIP(return, "No memory cgroups");
+
+	vm = vm_create_barebones();
+	sig.fd = new_eventfd();
+	snprintf(text, sizeof(text), "%ld", cgroup_read("memory.current") + room);
+	cgroup_write(CGROUP, "memory.max", text);
+
+	for (i = 0; i < 200000; i++) {
+		sig.addr = MMIO_BASE + 8 * (i % 1000);
+		io_assign_ok(vm, sig);
+		io_unassign_ok(vm, sig);
+	}
+
+	pr_info("200,000 came and went within %lld bytes\n",
+		(long long)(cgroup_read("memory.peak") - (atoll(text) - room)));
+	cgroup_write(CGROUP, "memory.max", "max");
+	close(sig.fd);
+	kvm_vm_free(vm);
+}
+
+static uint64_t nsec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* The shortest of some times for a first vCPU and a memslot in a new VM. */
+static void shortest(int nr, uint64_t *vcpu, uint64_t *memslot)
+{
+	int fd = new_eventfd(), round;
+
+	*vcpu = *memslot = -1ull;
+
+	for (round = 0; round < 5; round++) {
+		struct kvm_vm *vm = vm_create_barebones();
+		uint64_t start;
+
+		vm_ioctl(vm, KVM_CREATE_IRQCHIP, NULL);
+		assign_many(vm, fd, 0, 0, nr);
+
+		start = nsec();
+		__vm_vcpu_add(vm, 0);
+		*vcpu = min(*vcpu, nsec() - start);
+
+		start = nsec();
+		vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, 0, 0, 16, 0);
+		*memslot = min(*memslot, nsec() - start);
+
+		kvm_vm_free(vm);
+	}
+	close(fd);
+}
+
+/*
+ * A first vCPU and a memslot don't wait for what registrations have left behind.
+ *
+ * Pins B04: they took a whole ordinary grace period more, 20 ms and up, where
+ * registering leaves a callback on the structure that they synchronize.
+ */
+TEST(others_dont_wait)
+{
+	const uint64_t slack = 10 * 1000 * 1000;
+	uint64_t vcpu, memslot, vcpu_many, memslot_many;
+
+	shortest(0, &vcpu, &memslot);
+	shortest(NR, &vcpu_many, &memslot_many);
+	pr_info("first vCPU: %lu us, after %d registrations %lu us; memslot: %lu us, %lu us\n",
+		vcpu / 1000, NR, vcpu_many / 1000, memslot / 1000, memslot_many / 1000);
+
+	TEST_ASSERT(vcpu_many < 2 * vcpu + slack && memslot_many < 2 * memslot + slack,
+		    "After %d registrations it takes longer", NR);
+}
+
+/* Pins B07: what is pending when a VM goes at once is waited for, or needs no wait. */
+TEST(gone_at_once)
+{
+	struct kvm_iosignalfd sig = { .addr = MMIO_BASE, .len = 4, .fd = new_eventfd() };
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		struct kvm_vm *vm = vm_create_barebones();
+
+		io_assign_ok(vm, sig);
+		if (i & 1)
+			io_unassign_ok(vm, sig);
+		kvm_vm_free(vm);
+	}
+	close(sig.fd);
+}
+
+int main(int argc, char *argv[])
+{
+	struct kvm_vcpu *vcpu;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IOEVENTFD));
+
+	/* Hold a VM throughout: the first and the last one patch the kernel's text. */
+	vm_create_with_one_vcpu(&vcpu, NULL);
+
+	return test_harness_run(argc, argv);
+}

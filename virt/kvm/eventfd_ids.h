@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __KVM_EVENTFD_IDS_H__
+#define __KVM_EVENTFD_IDS_H__
+
+#include <linux/kvm_host.h>
+#include <linux/xarray.h>
+
+struct eventfd_ctx;
+
+void kvm_eventfd_ids_init(struct xarray *ids, struct kvm *kvm);
+void kvm_eventfd_ids_destroy(struct xarray *ids);
+int kvm_eventfd_id(struct xarray *ids, const struct eventfd_ctx *eventfd);
+
+#endif /* __KVM_EVENTFD_IDS_H__ */
