@@ -5,7 +5,7 @@
  * An eventfd has a number of its own, which its descriptors' fdinfo tells, and
  * nothing else does.  To ask for it with each registration would cost more than
  * the registration.  So it is asked for when somebody wants to read it: of all
- * eventfds that the VM's process has open.
+ * eventfds that the VM's process has open, or of one whose file is at hand.
  */
 
 #include <linux/eventfd.h>
@@ -35,7 +35,14 @@ static struct task_struct *get_owner(struct kvm *kvm)
 	return task;
 }
 
-static int fdinfo_id(struct file *file)
+/**
+ * kvm_eventfd_file_id - which eventfd is this, for who has its file
+ * @file: an eventfd's file
+ *
+ * Context: process context with @file held; takes the eventfd's wait queue lock.
+ * Return: the number, or -1 in a kernel that has no fdinfo.
+ */
+int kvm_eventfd_file_id(struct file *file)
 {
 	static const char label[] = "eventfd-id:";
 	char text[160];
@@ -64,7 +71,7 @@ static void add_id(struct xarray *ids, struct file *file)
 	if (IS_ERR(eventfd))
 		return;
 
-	id = fdinfo_id(file);
+	id = kvm_eventfd_file_id(file);
 	/* What there is no memory for remains unknown. */
 	if (id >= 0)
 		xa_store(ids, (unsigned long)eventfd, xa_mk_value(id),

@@ -6,6 +6,9 @@
 #include <linux/xarray.h>
 
 struct eventfd_ctx;
+struct file;
+
+int kvm_eventfd_file_id(struct file *file);
 
 void kvm_eventfd_ids_init(struct xarray *ids, struct kvm *kvm);
 void kvm_eventfd_ids_destroy(struct xarray *ids);

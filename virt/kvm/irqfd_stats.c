@@ -23,7 +23,7 @@
 #include <linux/seqlock.h>
 #include <linux/wait.h>
 
-#include "eventfd_id.h"
+#include "eventfd_ids.h"
 #include "irqfd.h"
 
 /* How often to begin again before irqfds are kept from coming and going. */
@@ -192,7 +192,7 @@ static int show_irqfd(struct seq_file *m, struct kvm *kvm,
 
 	seq_printf(m, "gsi=%u route=", irqfd->gsi);
 	show_route(m, &line.route);
-	seq_printf(m, " eventfd=%d flags=", kvm_eventfd_id(file));
+	seq_printf(m, " eventfd=%d flags=", kvm_eventfd_file_id(file));
 	if (irqfd->resamplefd) {
 		seq_puts(m, "resample");
 		sep = ",";

@@ -12,7 +12,7 @@
 
 #define PORT	0x510
 
-static void doorbell(struct tinyvm *vm, uint64_t post_addr, int fd,
+static void assign(struct tinyvm *vm, uint64_t post_addr, int fd,
 		     uint32_t flags)
 {
 	struct kvm_iosignalfd args = {
@@ -38,7 +38,7 @@ static void bench_ring(const char *name, unsigned int n, uint32_t flags)
 	tinyvm_create(&vm, true);
 	for (i = 0; i < n; i++) {
 		fds[i] = new_eventfd();
-		doorbell(&vm, (uintptr_t)&posted, fds[i], flags);
+		assign(&vm, (uintptr_t)&posted, fds[i], flags);
 	}
 	measure_report(name, n, ring_cost(&vm, TINYVM_PIO, PORT, 1));
 	tinyvm_destroy(&vm);
