@@ -13,7 +13,7 @@
 #define PORT	0x510
 
 static void assign(struct tinyvm *vm, uint64_t post_addr, int fd,
-		     uint32_t flags)
+		   uint32_t flags)
 {
 	struct kvm_iosignalfd args = {
 		.addr = PORT,
