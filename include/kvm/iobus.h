@@ -67,7 +67,7 @@ static inline u32 kvm_iosignalfd_bus_len(enum kvm_bus bus_idx, int len)
 	return bus_idx << 8 | len;
 }
 
-/* Where a vCPU remembers a ring, by a number made of address and value. */
+/* Where a vCPU remembers a write, by a number made of address and value. */
 static __always_inline struct kvm_ring *kvm_iosignalfd_slot(struct kvm_vcpu *vcpu,
 							    u32 key)
 {
@@ -85,7 +85,7 @@ static __always_inline bool kvm_iosignalfd_is_ring(struct kvm_vcpu *vcpu,
 }
 
 /**
- * kvm_iosignalfd_ring_again - ring what the vCPU rang before
+ * kvm_iosignalfd_ring_again - do with a write what was done with it before
  * @vcpu: the vCPU that writes
  * @bus_idx: the bus; not KVM_FAST_MMIO_BUS
  * @addr: the address
@@ -94,26 +94,63 @@ static __always_inline bool kvm_iosignalfd_is_ring(struct kvm_vcpu *vcpu,
  *
  * Context: an RCU read section, or interrupts off; otherwise as
  * kvm_io_bus_write_points().
- * Return: true if the vCPU remembers this ring, and has rung; false says nothing.
+ * Return: 0 if it has rung; -EOPNOTSUPP if the vCPU remembers that no point takes
+ * this write; -EAGAIN if it remembers nothing.
  */
-static __always_inline bool kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
-						      enum kvm_bus bus_idx,
-						      gpa_t addr, int len,
-						      u64 value)
+static __always_inline int kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
+						     enum kvm_bus bus_idx,
+						     gpa_t addr, int len,
+						     u64 value)
 {
 	u32 bus_len = kvm_iosignalfd_bus_len(bus_idx, len);
 	struct kvm_ring *ring = kvm_iosignalfd_slot(vcpu, addr);
 
 	if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value)) {
 		if (!len)
-			return false;
+			return -EAGAIN;
 		value &= GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);
 		ring = kvm_iosignalfd_slot(vcpu, addr + value);
 		if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value))
-			return false;
+			return -EAGAIN;
 	}
 
-	return !kvm_iosignalfd_ring(vcpu, ring->item, addr, len, value);
+	if (!ring->item)
+		return -EOPNOTSUPP;
+
+	/* It may have gone just now. */
+	return kvm_iosignalfd_ring(vcpu, ring->item, addr, len, value) ?
+	       -EAGAIN : 0;
+}
+
+/**
+ * kvm_iosignalfd_remember - remember what was done with a write
+ * @vcpu: the vCPU that wrote
+ * @gen: kvm->iosignalfds.gen from before the look, read with acquire semantics
+ * @bus_idx: the bus; not KVM_FAST_MMIO_BUS
+ * @addr: the address
+ * @len: how many bytes, or 0
+ * @value: the value, as it is compared; 0 if it doesn't matter
+ * @any_value: it doesn't matter
+ * @item: whom it rang, or NULL for nobody
+ */
+static inline void kvm_iosignalfd_remember(struct kvm_vcpu *vcpu,
+					   unsigned long gen,
+					   enum kvm_bus bus_idx, gpa_t addr,
+					   int len, u64 value, bool any_value,
+					   struct iosignalfd_item *item)
+{
+	/* Of fewer bits a generation could come round again. */
+	if (BITS_PER_LONG < 64)
+		return;
+
+	*kvm_iosignalfd_slot(vcpu, addr + value) = (struct kvm_ring) {
+		.item = item,
+		.gen = gen,
+		.addr = addr,
+		.value = value,
+		.mask = any_value ? 0 : GENMASK_ULL(len * BITS_PER_BYTE - 1, 0),
+		.bus_len = kvm_iosignalfd_bus_len(bus_idx, len),
+	};
 }
 
 #endif /* __KVM_IOBUS_H__ */

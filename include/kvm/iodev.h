@@ -32,8 +32,9 @@ struct kvm_io_device;
  * @destructor: release the device; called with nobody able to reach it any more
  *
  * For a range @read and @write run in a read section of kvm->srcu and may
- * sleep.  For a point @write runs in an RCU read section and may not.  Each of
- * the three may be NULL.
+ * sleep.  For a point @write runs in an RCU read section and may not; and if it
+ * fails, then with -EOPNOTSUPP, which the vCPU remembers, or with -EAGAIN if such
+ * writes are the device's, but not this one.  Each of the three may be NULL.
  */
 struct kvm_io_device_ops {
 	int (*read)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
@@ -96,8 +97,8 @@ struct kvm_io_bus {
 };
 
 /**
- * struct kvm_ring - a write by a vCPU that rang an iosignalfd
- * @item: the iosignalfd
+ * struct kvm_ring - a write by a vCPU, and which iosignalfd it rang
+ * @item: the iosignalfd, or NULL if it rang none
  * @gen: which generation that was; see kvm->iosignalfds.gen
  * @addr: the address
  * @value: the value

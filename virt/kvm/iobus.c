@@ -174,15 +174,27 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 {
 	struct rhltable *points = points_of(vcpu->kvm, bus_idx);
 	struct kvm_io_point *point;
+	int ret = -EOPNOTSUPP;
+	unsigned long gen;
 
 	see_what_was_announced();
+	/* Before the look at the points, which may find none. */
+	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
+
 	rcu_read_lock();
-	point = next_point(points, addr, NULL);
-	while (point && kvm_iodevice_write(vcpu, &point->dev, addr, len, val))
-		point = next_point(points, addr, point);
+	for (point = next_point(points, addr, NULL);
+	     point && ret == -EOPNOTSUPP;
+	     point = next_point(points, addr, point))
+		ret = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
 	rcu_read_unlock();
 
-	return point ? 0 : -EOPNOTSUPP;
+	if (ret == -EOPNOTSUPP)
+		kvm_iosignalfd_remember(vcpu, gen,
+					kvm_io_bus_of_points(bus_idx), addr,
+					len, kvm_io_value(len, val), !len,
+					NULL);
+
+	return ret ? -EOPNOTSUPP : 0;
 }
 
 /* Ranges */
@@ -264,18 +276,21 @@ static struct kvm_io_range behind_all_at(gpa_t addr)
 	return (struct kvm_io_range) { .addr = addr, .size = 0, .seq = 0 };
 }
 
-/* The points may be asked: those that the vCPU remembers first. */
+/* There may be points; what the vCPU remembers is cheaper. */
 static int write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 			int len, const void *val)
 {
-	bool rang;
+	int ret;
 
 	rcu_read_lock();
-	rang = kvm_iosignalfd_ring_again(vcpu, kvm_io_bus_of_points(bus_idx),
-					 addr, len, kvm_io_value(len, val));
+	ret = kvm_iosignalfd_ring_again(vcpu, kvm_io_bus_of_points(bus_idx),
+					addr, len, kvm_io_value(len, val));
 	rcu_read_unlock();
 
-	return rang ? 0 : kvm_io_bus_write_points(vcpu, bus_idx, addr, len, val);
+	if (ret == -EAGAIN)
+		ret = kvm_io_bus_write_points(vcpu, bus_idx, addr, len, val);
+
+	return ret;
 }
 
 static int write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,

@@ -229,23 +229,25 @@ int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 /*
  * All values are stored before the first signal: when a store faults the write
  * is user space's, and no eventfd has been signalled for it.
+ *
+ * -EAGAIN is that somebody takes the write, but not here or not now.
  */
 static int post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
 			 gpa_t addr, int len, u64 value)
 {
 	struct iosignalfd_item *item;
-	int ret = -EOPNOTSUPP;
+	int ret = -EAGAIN;
 
 	/* As many signals as one likes are not for the exit path. */
 	if (rcu_access_pointer(first->next) && irqs_disabled())
-		return -EOPNOTSUPP;
+		return -EAGAIN;
 
 	for (item = first; item; item = next_sharing(item)) {
 		if (!item->post || post(item, len, value))
 			continue;
 
 		++vcpu->stat.generic.iosignalfd_post_faults;
-		return -EOPNOTSUPP;
+		return -EAGAIN;
 	}
 
 	for (item = first; item; item = next_sharing(item))
@@ -256,13 +258,14 @@ static int post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
 }
 
 /*
- * A vCPU remembers what it rang, so that it needn't look for it, until groups or
- * items change.
+ * A vCPU remembers what became of a write, so that it needn't look for it again,
+ * until groups or items change.
  *
- * A removal begins a new generation between taking something out and giving it
- * to RCU.  So who finds the generation to be that of an item it remembers, in a
- * read section, has the item for the length of that section, as if it had looked
- * it up.
+ * An assign begins a new generation when what it adds can be found, so that whoever
+ * has seen the assign return doesn't rely on having found nothing.  A removal does
+ * so between taking an item out and giving it to RCU.  So who finds the generation
+ * to be that of an item it remembers, in a read section, has the item for the
+ * length of that section, as if it had looked it up.
  */
 static void forget_all(struct kvm *kvm)
 {
@@ -272,32 +275,14 @@ static void forget_all(struct kvm *kvm)
 	smp_store_release(&kvm->iosignalfds.gen, kvm->iosignalfds.gen + 1);
 }
 
-/* @gen was current before the look that found @item; @value is 0 if @mask is. */
-static void remember(struct kvm_vcpu *vcpu, struct iosignalfd_group *group,
-		     struct iosignalfd_item *item, unsigned long gen, int len,
-		     u64 value, u64 mask)
-{
-	/* Of fewer bits a generation could come round again. */
-	if (BITS_PER_LONG < 64)
-		return;
-
-	*kvm_iosignalfd_slot(vcpu, group->point.addr + value) = (struct kvm_ring) {
-		.item = item,
-		.gen = gen,
-		.addr = group->point.addr,
-		.value = value,
-		.mask = mask,
-		.bus_len = kvm_iosignalfd_bus_len(group->bus, len),
-	};
-}
-
 static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 			    gpa_t addr, int len, const void *val)
 {
 	struct iosignalfd_group *group = dev_to_group(dev);
-	u64 value = kvm_io_value(len, val), mask = 0;
+	u64 value = kvm_io_value(len, val);
 	struct iosignalfd_item *item;
 	unsigned long gen;
+	bool any_value;
 
 	/* A wider or narrower write than the registered one is another write. */
 	if (group->len && group->len != len)
@@ -307,10 +292,9 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
 
 	item = rcu_dereference(group->wildcard);
-	if (!item && group->len) {
-		mask = GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);
+	any_value = item;
+	if (!item && group->len)
 		item = first_for_value(group, value);
-	}
 	if (!item)
 		return -EOPNOTSUPP;
 
@@ -318,7 +302,8 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	if (unlikely(item->post || rcu_access_pointer(item->next)))
 		return post_and_ring(vcpu, item, addr, len, value);
 
-	remember(vcpu, group, item, gen, len, value & mask, mask);
+	kvm_iosignalfd_remember(vcpu, gen, group->bus, addr, len,
+				any_value ? 0 : value, any_value, item);
 	return kvm_iosignalfd_ring(vcpu, item, addr, len, value);
 }
 
@@ -469,7 +454,6 @@ static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
 	}
 
 	group->nr_items++;
-	forget_all(kvm);
 	return 0;
 }
 
@@ -781,6 +765,8 @@ int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args
 
 	mutex_lock(&kvm->iosignalfds.lock);
 	ret = add_item(kvm, &spec, item, watch ? fd_file(f) : NULL);
+	if (!ret)
+		forget_all(kvm);
 	mutex_unlock(&kvm->iosignalfds.lock);
 
 	if (ret) {

@@ -7,11 +7,11 @@
  * same result.  Nothing has happened to the guest or to an eventfd by then.
  */
 
+#include <kvm/iobus.h>
+
 #include <linux/kvm_host.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-
-#include <kvm/iobus.h>
 
 #include "exit_path.h"
 #include "kvm_cache_regs.h"
@@ -23,6 +23,32 @@ static bool __read_mostly enable_ring_in_exit_path = true;
 module_param_named(ring_in_exit_path, enable_ring_in_exit_path, bool, 0644);
 MODULE_PARM_DESC(ring_in_exit_path,
 		 "Ring iosignalfds right after the exit (default Y, N on PREEMPT_RT)");
+
+/*
+ * @size, @value: as kvm_iosignalfd_ring_again() has it.
+ *
+ * A debugger may want to see what comes after the instruction, which can take an
+ * exit to user space.  On PREEMPT_RT an eventfd's lock sleeps.
+ */
+static __always_inline bool ring(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+				 gpa_t addr, int size, u64 value)
+{
+	int ret;
+
+	lockdep_assert_irqs_disabled();
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) ||
+	    !READ_ONCE(enable_ring_in_exit_path) || vcpu->guest_debug)
+		return false;
+
+	ret = kvm_iosignalfd_ring_again(vcpu, kvm_io_bus_of_points(bus_idx),
+					addr, size, value);
+	if (ret == -EAGAIN)
+		ret = kvm_io_bus_write_points(vcpu, bus_idx, addr, size,
+					      &value);
+
+	return !ret;
+}
 
 /* A virtual PMU looks at the VM's event filter, which is kvm->srcu's. */
 static void count_instruction(struct kvm_vcpu *vcpu)
@@ -51,20 +77,7 @@ bool kvm_fastpath_pio_out(struct kvm_vcpu *vcpu, u16 port, int size)
 {
 	u32 value = kvm_rax_read(vcpu);
 
-	lockdep_assert_irqs_disabled();
-
-	/*
-	 * A debugger may want to see what comes after the instruction, which can
-	 * take an exit to user space.  On PREEMPT_RT an eventfd's lock sleeps.
-	 */
-	if (IS_ENABLED(CONFIG_PREEMPT_RT) ||
-	    !READ_ONCE(enable_ring_in_exit_path) || vcpu->guest_debug)
-		return false;
-	if (!kvm_io_bus_may_have_point(vcpu->kvm, KVM_PIO_BUS, port))
-		return false;
-
-	if (!kvm_iosignalfd_ring_again(vcpu, KVM_PIO_BUS, port, size, value) &&
-	    kvm_io_bus_write_points(vcpu, KVM_PIO_BUS, port, size, &value))
+	if (!ring(vcpu, KVM_PIO_BUS, port, size, value))
 		return false;
 
 	++vcpu->stat.io_exits;
@@ -74,3 +87,25 @@ bool kvm_fastpath_pio_out(struct kvm_vcpu *vcpu, u16 port, int size)
 	return true;
 }
 EXPORT_SYMBOL_GPL(kvm_fastpath_pio_out);
+
+/**
+ * kvm_fastpath_mmio_write - ring for a write to memory of which only the address
+ *	is known
+ * @vcpu: the vCPU, which isn't in a nested guest and doesn't single-step
+ * @gpa: the address
+ *
+ * For an instruction whose end the vendor knows without looking at it.
+ * Context: between exit and entry, interrupts off.
+ * Return: as kvm_fastpath_pio_out().
+ */
+bool kvm_fastpath_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	if (!ring(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, 0))
+		return false;
+
+	trace_kvm_fast_mmio(gpa);
+	count_instruction(vcpu);
+
+	return true;
+}
+EXPORT_SYMBOL_GPL(kvm_fastpath_mmio_write);

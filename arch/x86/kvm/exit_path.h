@@ -5,5 +5,6 @@
 #include <linux/kvm_host.h>
 
 bool kvm_fastpath_pio_out(struct kvm_vcpu *vcpu, u16 port, int size);
+bool kvm_fastpath_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa);
 
 #endif /* __KVM_X86_EXIT_PATH_H */

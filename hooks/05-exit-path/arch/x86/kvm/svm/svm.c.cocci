@@ -7,8 +7,8 @@ identifier vcpu, svm, control;
  struct vcpu_svm *svm = ...;
  struct vmcb_control_area *control = ...;
 +
-+if (control->exit_code == SVM_EXIT_IOIO)
-+	return svm_fastpath_io(svm);
++if (svm_fastpath_write(svm))
++	return EXIT_FASTPATH_REENTER_GUEST;
  ...
  }
 
