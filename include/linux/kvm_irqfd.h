@@ -8,19 +8,36 @@
 #include <linux/irqbypass.h>
 #include <linux/kvm_host.h>
 #include <linux/llist.h>
+#include <linux/spinlock.h>
 #include <linux/wait.h>
 
 /**
  * struct kvm_irqfd_resampler - the level irqfds of one GSI
- * @kvm: the VM
- * @notifier: learns of the guest's acknowledge
+ * @gsi: the GSI
  * @irqfds: the level irqfds of this GSI, by @resampler_link; changed under
- *	kvm->irqfds.resampler_lock, read under kvm->irq_srcu
+ *	kvm->irqfds.resampler_lock, read under kvm_irqfd_srcu
+ * @flags: see irqfd_level.c
+ * @storm_lock: for @acks and @acks_since
+ * @acks: how many acknowledges too many there have been of late
+ * @acks_since: in jiffies, when that was true
+ * @later: tells @irqfds when a storm is over
+ * @sent: where no irqchip of KVM's has the line: the message that raised it
+ * @sent_link: in kvm->irqfds.sent until that is acknowledged; under
+ *	kvm->irqfds.sent_lock, as is @sent
  */
 struct kvm_irqfd_resampler {
-	struct kvm *kvm;
-	struct kvm_irq_ack_notifier notifier;
+	unsigned int gsi;
 	struct list_head irqfds;
+	unsigned long flags;
+
+	/* For the next two. */
+	spinlock_t storm_lock;
+	unsigned long acks;
+	unsigned long acks_since;
+	struct delayed_work later;
+
+	struct kvm_kernel_irq_routing_entry sent;
+	struct list_head sent_link;
 };
 
 /**
@@ -124,5 +141,15 @@ int kvm_arch_irqfd_inject(struct kvm *kvm,
 			  struct kvm_kernel_irq_routing_entry *e);
 bool kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *e,
 			      int ret);
+/* What irqchips tell level irqfds, and these ask the architecture for. */
+void kvm_notify_acked_masked_irq(struct kvm *kvm, unsigned int irqchip,
+				 unsigned int pin);
+bool kvm_irqfd_level_on_gsi(struct kvm *kvm, unsigned int gsi);
+void kvm_irqfd_level_strand(struct kvm_irqfd_resampler *resampler);
+bool kvm_arch_irqfd_level_raise(struct kvm *kvm,
+				struct kvm_irqfd_resampler *resampler);
+void kvm_arch_irqfd_level_retire(struct kvm *kvm,
+				 struct kvm_irqfd_resampler *resampler);
+void kvm_arch_irqfd_level_rerouted(struct kvm *kvm);
 
 #endif /* __LINUX_KVM_IRQFD_H */

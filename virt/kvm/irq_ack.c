@@ -2,16 +2,43 @@
 /*
  * Acknowledge notifiers: who is told that the guest has acknowledged a GSI.
  *
- * The list is changed under kvm->irq_lock and read under kvm->irq_srcu, under
+ * Devices of the kernel's own are on a list.  There is one at most, x86's PIT,
+ * and the list is changed under kvm->irq_lock and read under kvm->irq_srcu, under
  * which the notifiers are called as well.
+ *
+ * Level irqfds, of which there may be any number, are looked up by GSI.
  */
 
 #include <linux/kvm_host.h>
+#include <linux/kvm_irqfd.h>
 #include <linux/rculist.h>
 #include <linux/srcu.h>
 #include <trace/events/kvm.h>
 
-#include "irq_ack.h"
+#include "irqfd.h"
+
+/* The part of it that a mask doesn't hold up.  Under kvm->irq_srcu. */
+static void notify_list(struct kvm *kvm, int gsi)
+{
+	struct kvm_irq_ack_notifier *kian;
+
+	hlist_for_each_entry_srcu(kian, &kvm->irq_ack_notifier_list, link,
+				  srcu_read_lock_held(&kvm->irq_srcu))
+		if (kian->gsi == gsi)
+			kian->irq_acked(kian);
+}
+
+static bool on_list(struct kvm *kvm, int gsi)
+{
+	struct kvm_irq_ack_notifier *kian;
+
+	hlist_for_each_entry_srcu(kian, &kvm->irq_ack_notifier_list, link,
+				  srcu_read_lock_held(&kvm->irq_srcu))
+		if (kian->gsi == gsi)
+			return true;
+
+	return false;
+}
 
 /**
  * kvm_irq_has_notifier - does anyone want to know of this pin's acknowledge?
@@ -25,15 +52,13 @@
 bool kvm_irq_has_notifier(struct kvm *kvm, unsigned int irqchip,
 			  unsigned int pin)
 {
-	struct kvm_irq_ack_notifier *kian;
 	bool found = false;
 	int gsi, idx;
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
-	hlist_for_each_entry_srcu(kian, &kvm->irq_ack_notifier_list, link,
-				  srcu_read_lock_held(&kvm->irq_srcu))
-		found |= gsi != -1 && kian->gsi == gsi;
+	if (gsi != -1)
+		found = kvm_irqfd_level_on_gsi(kvm, gsi) || on_list(kvm, gsi);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 
 	return found;
@@ -45,17 +70,13 @@ EXPORT_SYMBOL_GPL(kvm_irq_has_notifier);
  * @kvm: the VM
  * @gsi: the GSI
  *
- * Context: a read section of kvm->irq_srcu; what else is held, the notifiers
- * have to live with.
+ * Context: a read section of kvm->irq_srcu, interrupts on, no lock of an irqchip
+ * held: notifiers take those.
  */
 void kvm_notify_acked_gsi(struct kvm *kvm, int gsi)
 {
-	struct kvm_irq_ack_notifier *kian;
-
-	hlist_for_each_entry_srcu(kian, &kvm->irq_ack_notifier_list, link,
-				  srcu_read_lock_held(&kvm->irq_srcu))
-		if (kian->gsi == gsi)
-			kian->irq_acked(kian);
+	kvm_irqfd_level_acked(kvm, gsi);
+	notify_list(kvm, gsi);
 }
 
 /**
@@ -81,6 +102,31 @@ void kvm_notify_acked_irq(struct kvm *kvm, unsigned int irqchip,
 }
 
 /**
+ * kvm_notify_acked_masked_irq - the same, of a pin that the guest has masked
+ * @kvm: the VM
+ * @irqchip: the irqchip
+ * @pin: its pin
+ *
+ * The guest has not looked after the device yet, or it would have unmasked the
+ * pin.  Level irqfds keep the line up; the irqchip calls
+ * kvm_notify_irqfd_resampler() when the pin is unmasked.
+ * Context: as kvm_notify_acked_irq().
+ */
+void kvm_notify_acked_masked_irq(struct kvm *kvm, unsigned int irqchip,
+				 unsigned int pin)
+{
+	int gsi, idx;
+
+	trace_kvm_ack_irq(irqchip, pin);
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
+	if (gsi != -1)
+		notify_list(kvm, gsi);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
+
+/**
  * kvm_register_irq_ack_notifier - be told of acknowledges from now on
  * @kvm: the VM
  * @kian: the notifier, its GSI and callback set; the list's until unregistered
@@ -98,24 +144,6 @@ void kvm_register_irq_ack_notifier(struct kvm *kvm,
 }
 
 /**
- * kvm_irq_ack_notifier_remove - unregister a notifier without waiting
- * @kvm: the VM
- * @kian: the notifier; its callback may still be running, or be about to be
- *	called, until a grace period of kvm->irq_srcu has passed
- *
- * Context: process context; takes kvm->irq_lock.
- */
-void kvm_irq_ack_notifier_remove(struct kvm *kvm,
-				 struct kvm_irq_ack_notifier *kian)
-{
-	mutex_lock(&kvm->irq_lock);
-	hlist_del_init_rcu(&kian->link);
-	mutex_unlock(&kvm->irq_lock);
-
-	kvm_arch_post_irq_ack_notifier_list_update(kvm);
-}
-
-/**
  * kvm_unregister_irq_ack_notifier - be told no more
  * @kvm: the VM
  * @kian: the notifier; on return its callback neither runs nor will, and it is
@@ -127,6 +155,10 @@ void kvm_irq_ack_notifier_remove(struct kvm *kvm,
 void kvm_unregister_irq_ack_notifier(struct kvm *kvm,
 				     struct kvm_irq_ack_notifier *kian)
 {
-	kvm_irq_ack_notifier_remove(kvm, kian);
+	mutex_lock(&kvm->irq_lock);
+	hlist_del_init_rcu(&kian->link);
+	mutex_unlock(&kvm->irq_lock);
+
 	synchronize_srcu_expedited(&kvm->irq_srcu);
+	kvm_arch_post_irq_ack_notifier_list_update(kvm);
 }

@@ -82,7 +82,7 @@ static bool irqfd_own(struct kvm_kernel_irqfd *irqfd)
 /*
  * When this returns no event comes in through the eventfd, all that came in
  * have been injected or found the VM closed, and the eventfd can have another
- * irqfd.
+ * irqfd.  A level irqfd may still be told of acknowledges.
  */
 static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 {
@@ -94,8 +94,6 @@ static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
 	kvm_irqfd_flush(irqfd);
 	kvm_irqfd_bypass_stop(irqfd);
-	if (irqfd->resampler)
-		kvm_irqfd_level_detach(irqfd->kvm, irqfd);
 }
 
 /* The VM may be gone when this returns. */
@@ -119,7 +117,7 @@ static void irqfd_leave_vm(struct kvm_kernel_irqfd *irqfd)
 static void irqfd_put_all(struct kvm_kernel_irqfd *irqfd)
 {
 	if (irqfd->resamplefd)
-		kvm_irqfd_level_free(irqfd);
+		kvm_irqfd_level_free(irqfd->kvm, irqfd);
 	eventfd_ctx_put(irqfd->eventfd);
 	irqfd_leave_vm(irqfd);
 }
@@ -134,8 +132,10 @@ static void irqfd_release(struct kvm_kernel_irqfd *irqfd)
 static void irqfd_end(struct kvm_kernel_irqfd *irqfd)
 {
 	irqfd_quiesce(irqfd);
-	if (irqfd->resampler)
-		kvm_irqfd_level_synchronize(irqfd->kvm);
+	if (irqfd->resampler) {
+		kvm_irqfd_level_detach(irqfd->kvm, irqfd);
+		synchronize_srcu_expedited(&kvm_irqfd_srcu);
+	}
 	irqfd_release(irqfd);
 }
 
@@ -149,10 +149,13 @@ static void shutdown_work(struct work_struct *work)
 
 	llist_for_each_entry(irqfd, list, hung_up_link) {
 		irqfd_quiesce(irqfd);
-		level |= !!irqfd->resampler;
+		if (irqfd->resampler) {
+			kvm_irqfd_level_detach(kvm, irqfd);
+			level = true;
+		}
 	}
 	if (level)
-		kvm_irqfd_level_synchronize(kvm);
+		synchronize_srcu_expedited(&kvm_irqfd_srcu);
 	llist_for_each_entry_safe(irqfd, next, list, hung_up_link)
 		irqfd_release(irqfd);
 }
@@ -228,27 +231,31 @@ static void gather(struct kvm *kvm, struct list_head *owned)
  * kvm_irqfd_release - end all irqfds of a VM
  * @kvm: the VM, whose file is being released: no ioctl can come any more
  *
- * Context: process context.  Waits for the VM's own irqfds, and for grace
- * periods that don't depend on their number: one, and one more if there are
- * level irqfds.
+ * Context: process context.  Waits for the VM's own irqfds, and for one grace
+ * period however many they are.
  */
 void kvm_irqfd_release(struct kvm *kvm)
 {
 	struct kvm_kernel_irqfd *irqfd, *next;
-	bool level = false;
 	LIST_HEAD(owned);
 
 	if (has_irqfds(kvm)) {
 		gather(kvm, &owned);
-		/* No injection begins from work, and no reader sees them. */
+		list_for_each_entry(irqfd, &owned, closing_link)
+			if (irqfd->resampler)
+				kvm_irqfd_level_detach(kvm, irqfd);
+		/*
+		 * No injection begins from work, no reader sees them, and no
+		 * acknowledge is told to them.
+		 */
 		synchronize_srcu_expedited(&kvm_irqfd_srcu);
 
-		list_for_each_entry(irqfd, &owned, closing_link) {
+		list_for_each_entry(irqfd, &owned, closing_link)
 			irqfd_quiesce(irqfd);
-			level |= !!irqfd->resampler;
-		}
-		if (level)
-			kvm_irqfd_level_synchronize(kvm);
+		/* What had begun may have raised a line again. */
+		list_for_each_entry(irqfd, &owned, closing_link)
+			if (irqfd->resampler)
+				kvm_irqfd_level_close(kvm, irqfd);
 		list_for_each_entry_safe(irqfd, next, &owned, closing_link) {
 			irqfd_put_all(irqfd);
 			kfree(irqfd);
@@ -486,7 +493,9 @@ int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 			goto leave;
 	}
 
-	kvm_irqfd_bypass_start(irqfd);
+	/* What bypasses KVM has no line that could be lowered. */
+	if (!irqfd->resamplefd)
+		kvm_irqfd_bypass_start(irqfd);
 	irqfd_publish(irqfd, fd_file(f));
 	return 0;
 

@@ -43,9 +43,12 @@ void kvm_irqfd_stats_remove(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 
 void kvm_irqfd_level_init_vm(struct kvm *kvm);
 int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
+bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
-void kvm_irqfd_level_synchronize(struct kvm *kvm);
-void kvm_irqfd_level_free(struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi);
+void kvm_irqfd_level_rerouted(struct kvm *kvm);
 #else
 static inline void kvm_irqfd_init_vm(struct kvm *kvm)
 {

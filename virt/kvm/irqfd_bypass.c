@@ -227,7 +227,7 @@ static void tell_producers(struct kvm *kvm)
  * @kvm: the VM
  *
  * An irqfd that injects looks at the generation; who must be told at once are the
- * producers that bypass it.
+ * producers that bypass it, and the level irqfds that wait for a route.
  * Context: kvm->irq_lock, with the new table in place; the caller waits for a
  * grace period of kvm->irq_srcu before it frees the old one.
  */
@@ -238,4 +238,5 @@ void kvm_irq_routing_update(struct kvm *kvm)
 	/* Pairs with resolve(): who sees this generation sees its table. */
 	smp_store_release(&kvm->irqfds.generation, kvm->irqfds.generation + 1);
 	tell_producers(kvm);
+	kvm_irqfd_level_rerouted(kvm);
 }

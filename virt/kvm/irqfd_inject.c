@@ -166,8 +166,7 @@ static void inject_deferred(struct kvm_kernel_irqfd *irqfd)
 	/* kvm_set_irq()'s own section ends before it delivers. */
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	if (irqfd->resampler)
-		delivered = kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
-					irqfd->gsi, 1, false) >= 0;
+		delivered = kvm_irqfd_level_raise(kvm, irqfd);
 	else
 		delivered = pulse(irqfd, kvm);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
@@ -254,6 +253,9 @@ static noinline void resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 	route->nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
 	if (route->nr)
 		route->entry = routes[0];
+	/* Whatever the routes, a line is raised from work. */
+	if (irqfd->resampler)
+		route->nr = INT_MAX;
 }
 
 /**
@@ -262,7 +264,7 @@ static noinline void resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
  * @kvm: its VM
  *
  * With no route there is nobody to interrupt, neither now nor, should it get one
- * in the meantime, from work.
+ * in the meantime, from work.  A level irqfd's line is raised all the same.
  * Context: the eventfd's wait queue lock is held.
  */
 void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)

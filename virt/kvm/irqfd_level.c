@@ -9,61 +9,159 @@
  *
  * They share one IRQ source id, so what must never happen is a lowering after
  * which not everybody is told: it may have swallowed a raise.  The danger is an
- * acknowledge that found the notifier of a resampler which is retired, and
- * replaced, before it gets to lower the line.  Hence the callback doesn't tell
- * the irqfds of the resampler it was called for, but looks up, after it has
- * lowered the line, which are there now.  Who raised before the lowering was
- * attached before raising, so the look-up finds him.  Who comes after it may be
- * told for nothing, and resamples.
+ * acknowledge that began when others were on the GSI than those who are there
+ * when it gets to lower the line.  Hence it looks up whom to tell after it has
+ * lowered.  Who raised before the lowering was attached before raising, so the
+ * look-up finds him.  Who comes after it may be told for nothing, and resamples.
  *
- * That the retired one needn't be gone for that is what allows attaching and
- * detaching without waiting for readers under a lock.
+ * Nobody who is detached needs to be gone for that, which is what allows
+ * attaching and detaching without waiting for readers under a lock.
+ *
+ * A raise that finds no route is one that has to wait, like that of a masked
+ * pin: it is remembered, and when there is a route the irqfds are told, whose
+ * devices know best whether it still stands.
  */
 
 #include <linux/eventfd.h>
+#include <linux/jiffies.h>
 #include <linux/kvm_host.h>
 #include <linux/kvm_irqfd.h>
+#include <linux/lockdep.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "irq_ack.h"
 #include "irqfd.h"
 
-/* Tell the level irqfds of a GSI.  Was there any? */
-static bool notify_gsi(struct kvm *kvm, unsigned int gsi)
+/* In kvm_irqfd_resampler.flags: a raise went nowhere, for want of a route. */
+#define RESAMPLER_STRANDED	0
+/* The line may be up: set after it was raised, cleared before it is lowered. */
+#define RESAMPLER_RAISED	1
+
+/*
+ * A device that never takes its line down would be told, raise it again and
+ * interrupt for ever, with the guest and a host's thread doing nothing else.
+ * Who is acknowledged that much more often than so many times a second is told
+ * a moment later, which leaves time for everything else.
+ */
+#define STORM_ACKS	10000
+#define STORM_ACKS_PER_SEC	1000
+#define STORM_PAUSE	(HZ / 100 ?: 1)
+
+static bool is_storm(struct kvm_irqfd_resampler *resampler)
 {
-	struct kvm_irqfd_resampler *resampler;
+	unsigned long now = jiffies, drained;
+	bool storm = false;
+
+	spin_lock(&resampler->storm_lock);
+	drained = (now - resampler->acks_since) * STORM_ACKS_PER_SEC / HZ;
+	if (drained) {
+		resampler->acks -= min(resampler->acks, drained);
+		resampler->acks_since = now;
+	}
+	if (++resampler->acks >= STORM_ACKS) {
+		resampler->acks = 0;
+		storm = true;
+	}
+	spin_unlock(&resampler->storm_lock);
+
+	return storm;
+}
+
+/* Each of them, whoever raised.  Under kvm_irqfd_srcu: none goes before that. */
+static void signal_all(struct kvm_irqfd_resampler *resampler)
+{
 	struct kvm_kernel_irqfd *irqfd;
-	bool found = false;
 
-	/* Held until the last irqfd is told: none of them goes before that. */
-	lockdep_assert_held(&kvm->irq_srcu);
-
-	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
-	if (!resampler)
-		return false;
+	lockdep_assert_held(&kvm_irqfd_srcu);
 
 	list_for_each_entry_srcu(irqfd, &resampler->irqfds, resampler_link,
-				 srcu_read_lock_held(&kvm->irq_srcu)) {
+				 srcu_read_lock_held(&kvm_irqfd_srcu))
 		eventfd_signal(irqfd->resamplefd);
-		found = true;
-	}
+}
 
+static void signal_later(struct work_struct *work)
+{
+	struct kvm_irqfd_resampler *resampler =
+		container_of(to_delayed_work(work), struct kvm_irqfd_resampler,
+			     later);
+	int idx;
+
+	idx = srcu_read_lock(&kvm_irqfd_srcu);
+	signal_all(resampler);
+	srcu_read_unlock(&kvm_irqfd_srcu, idx);
+}
+
+/* Tell the level irqfds of a GSI.  Is there any? */
+static bool tell(struct kvm *kvm, unsigned int gsi)
+{
+	struct kvm_irqfd_resampler *resampler;
+	bool found = false;
+	int idx;
+
+	idx = srcu_read_lock(&kvm_irqfd_srcu);
+	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
 	/* A resampler has none before its first irqfd, and after its last. */
+	if (resampler && !list_empty(&resampler->irqfds)) {
+		found = true;
+		if (is_storm(resampler)) {
+			++kvm->stat.generic.irqfd_resample_storms;
+			queue_delayed_work(system_unbound_wq, &resampler->later,
+					   STORM_PAUSE);
+		} else {
+			signal_all(resampler);
+		}
+	}
+	srcu_read_unlock(&kvm_irqfd_srcu, idx);
+
 	return found;
 }
 
-/* Called under kvm->irq_srcu, so that @kian and its resampler stay. */
-static void resampler_acked(struct kvm_irq_ack_notifier *kian)
+static void lower(struct kvm *kvm, unsigned int gsi)
 {
-	struct kvm_irqfd_resampler *resampler =
-		container_of(kian, struct kvm_irqfd_resampler, notifier);
-	struct kvm *kvm = resampler->kvm;
+	kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, gsi, 0, false);
+}
 
-	kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, kian->gsi, 0, false);
-	notify_gsi(kvm, kian->gsi);
+/**
+ * kvm_irqfd_level_on_gsi - has a GSI level irqfds?
+ * @kvm: the VM
+ * @gsi: the GSI
+ *
+ * Context: any.
+ * Return: true if it has; it may have lost or gained them when this returns.
+ */
+bool kvm_irqfd_level_on_gsi(struct kvm *kvm, unsigned int gsi)
+{
+	return xa_load(&kvm->irqfds.resamplers, gsi);
+}
+
+/**
+ * kvm_irqfd_level_acked - the guest has acknowledged a GSI
+ * @kvm: the VM
+ * @gsi: the GSI
+ *
+ * Context: a read section of kvm->irq_srcu, interrupts on, no lock of an irqchip
+ * held.
+ */
+void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi)
+{
+	struct kvm_irqfd_resampler *resampler;
+	int idx;
+
+	/* Signalling takes spinlocks, which PREEMPT_RT may sleep for. */
+	lockdep_assert_irqs_enabled();
+
+	idx = srcu_read_lock(&kvm_irqfd_srcu);
+	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
+	if (resampler) {
+		clear_bit(RESAMPLER_RAISED, &resampler->flags);
+		lower(kvm, gsi);
+		/* Whose line it was may have gone, and others come. */
+		tell(kvm, gsi);
+	}
+	srcu_read_unlock(&kvm_irqfd_srcu, idx);
 }
 
 /**
@@ -72,10 +170,9 @@ static void resampler_acked(struct kvm_irq_ack_notifier *kian)
  * @irqchip: the irqchip
  * @pin: its pin
  *
- * For an irqchip that has withheld an interrupt and would rather know whether
- * it is still wanted than inject it.
- * Context: any that may take a read section of kvm->irq_srcu and signal an
- * eventfd, an irqchip's lock included.
+ * For an irqchip that has withheld an interrupt, and taken it back, rather than
+ * inject what may no longer be wanted.
+ * Context: any with interrupts on.
  * Return: whether there are any.
  */
 bool kvm_notify_irqfd_resampler(struct kvm *kvm, unsigned int irqchip,
@@ -84,17 +181,139 @@ bool kvm_notify_irqfd_resampler(struct kvm *kvm, unsigned int irqchip,
 	bool found = false;
 	int gsi, idx;
 
+	lockdep_assert_irqs_enabled();
+
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
 	if (gsi != -1)
-		found = notify_gsi(kvm, gsi);
+		found = tell(kvm, gsi);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 
 	return found;
 }
 
+/**
+ * kvm_arch_irqfd_level_raise - raise a GSI for its level irqfds
+ * @kvm: the VM
+ * @resampler: the GSI's
+ *
+ * For an architecture where a line may be in no irqchip that KVM emulates.
+ * Context: process context, in a read section of kvm->irq_srcu.
+ * Return: false if there is no route.
+ */
+bool __weak kvm_arch_irqfd_level_raise(struct kvm *kvm,
+				       struct kvm_irqfd_resampler *resampler)
+{
+	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
+
+	if (!kvm_irq_map_gsi(kvm, routes, resampler->gsi))
+		return false;
+
+	kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, resampler->gsi, 1,
+		    false);
+	return true;
+}
+
+/**
+ * kvm_arch_irqfd_level_retire - a GSI has lost its last level irqfd
+ * @kvm: the VM
+ * @resampler: the GSI's, which won't be raised any more
+ *
+ * Context: process context, kvm->irqfds.resampler_lock, or none if the VM is
+ * being closed.
+ */
+void __weak kvm_arch_irqfd_level_retire(struct kvm *kvm,
+					struct kvm_irqfd_resampler *resampler)
+{
+}
+
+/**
+ * kvm_arch_irqfd_level_rerouted - the routing table is a new one
+ * @kvm: the VM
+ *
+ * Context: kvm->irq_lock and a read section of kvm->irq_srcu.
+ */
+void __weak kvm_arch_irqfd_level_rerouted(struct kvm *kvm)
+{
+}
+
+/**
+ * kvm_irqfd_level_raise - raise the line
+ * @kvm: the VM
+ * @irqfd: a level irqfd that was attached, and not freed since
+ *
+ * Context: process context, in a read section of kvm->irq_srcu.
+ * Return: false if it has to wait for a route.
+ */
+bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm_irqfd_resampler *resampler = irqfd->resampler;
+	bool routed;
+
+	set_bit(RESAMPLER_STRANDED, &resampler->flags);
+	/* Before the look at the routes: see kvm_irqfd_level_rerouted(). */
+	smp_mb__after_atomic();
+	/* Who has raised without a route before is told with this one. */
+	routed = kvm_arch_irqfd_level_raise(kvm, resampler);
+	if (routed)
+		clear_bit(RESAMPLER_STRANDED, &resampler->flags);
+	set_bit(RESAMPLER_RAISED, &resampler->flags);
+
+	return routed;
+}
+
+/**
+ * kvm_irqfd_level_strand - let an acknowledge's consequences wait for a route
+ * @resampler: a GSI's that has none, as far as the caller knows
+ *
+ * Context: any.  The caller has to look for a route again after this, and to
+ * tell, by kvm_notify_acked_gsi(), if there is one: that of a new routing table
+ * may not have found this.
+ */
+void kvm_irqfd_level_strand(struct kvm_irqfd_resampler *resampler)
+{
+	set_bit(RESAMPLER_STRANDED, &resampler->flags);
+	/* Before the caller's look at the routes. */
+	smp_mb__after_atomic();
+}
+
+/**
+ * kvm_irqfd_level_rerouted - the VM has a new routing table
+ * @kvm: the VM
+ *
+ * Context: kvm->irq_lock, with the new table in place.
+ */
+void kvm_irqfd_level_rerouted(struct kvm *kvm)
+{
+	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
+	struct kvm_irqfd_resampler *resampler;
+	unsigned long gsi;
+	int idx, level_idx;
+
+	lockdep_assert_held(&kvm->irq_lock);
+
+	/*
+	 * Either a raise finds the new table, or it is found stranded here; if
+	 * both, the irqfds are told once too often, which does no harm.
+	 */
+	smp_mb();
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	kvm_arch_irqfd_level_rerouted(kvm);
+	level_idx = srcu_read_lock(&kvm_irqfd_srcu);
+	xa_for_each(&kvm->irqfds.resamplers, gsi, resampler) {
+		if (!test_bit(RESAMPLER_STRANDED, &resampler->flags) ||
+		    !kvm_irq_map_gsi(kvm, routes, gsi))
+			continue;
+		clear_bit(RESAMPLER_STRANDED, &resampler->flags);
+		signal_all(resampler);
+	}
+	srcu_read_unlock(&kvm_irqfd_srcu, level_idx);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
+
 static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
-						 unsigned int gsi)
+						 struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_irqfd_resampler *resampler;
 	int ret;
@@ -105,12 +324,17 @@ static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
 	if (!resampler)
 		return ERR_PTR(-ENOMEM);
 
-	resampler->kvm = kvm;
-	resampler->notifier.gsi = gsi;
-	resampler->notifier.irq_acked = resampler_acked;
+	resampler->gsi = irqfd->gsi;
 	INIT_LIST_HEAD(&resampler->irqfds);
+	INIT_LIST_HEAD(&resampler->sent_link);
+	INIT_DELAYED_WORK(&resampler->later, signal_later);
+	spin_lock_init(&resampler->storm_lock);
+	resampler->acks_since = jiffies;
 
-	ret = xa_err(xa_store(&kvm->irqfds.resamplers, gsi, resampler,
+	/* The first acknowledge must find an irqfd to tell. */
+	list_add(&irqfd->resampler_link, &resampler->irqfds);
+
+	ret = xa_err(xa_store(&kvm->irqfds.resamplers, irqfd->gsi, resampler,
 			      GFP_KERNEL_ACCOUNT));
 	if (ret) {
 		kfree(resampler);
@@ -131,87 +355,107 @@ static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
 int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_irqfd_resampler *resampler;
-	int ret = 0;
+	bool is_first;
 
 	/*
 	 * One lock for all GSIs of the VM: it makes finding, filling, emptying
 	 * and retiring a resampler one step, and nothing slow happens under it.
 	 */
 	mutex_lock(&kvm->irqfds.resampler_lock);
-
 	resampler = xa_load(&kvm->irqfds.resamplers, irqfd->gsi);
-	if (!resampler) {
-		resampler = add_resampler(kvm, irqfd->gsi);
-		if (IS_ERR(resampler)) {
-			ret = PTR_ERR(resampler);
-			goto unlock;
-		}
-		/* The first acknowledge must find an irqfd to tell. */
+	is_first = !resampler;
+	if (is_first)
+		resampler = add_resampler(kvm, irqfd);
+	else
 		list_add_rcu(&irqfd->resampler_link, &resampler->irqfds);
-		kvm_register_irq_ack_notifier(kvm, &resampler->notifier);
-	} else {
-		list_add_rcu(&irqfd->resampler_link, &resampler->irqfds);
-	}
-	irqfd->resampler = resampler;
-
-unlock:
+	if (!IS_ERR(resampler))
+		irqfd->resampler = resampler;
 	mutex_unlock(&kvm->irqfds.resampler_lock);
-	return ret;
+
+	if (IS_ERR(resampler))
+		return PTR_ERR(resampler);
+
+	if (is_first)
+		kvm_arch_post_irq_ack_notifier_list_update(kvm);
+	return 0;
 }
 
 /**
  * kvm_irqfd_level_detach - have a level irqfd told no more
  * @kvm: the VM
- * @irqfd: an irqfd that was attached and can't raise its GSI any more
+ * @irqfd: an irqfd that was attached and, unless its VM is being closed, can't
+ *	raise its GSI any more
  *
- * The last one of a GSI takes the line down.  An acknowledge that is being
- * handled may still signal the resamplefd until
- * kvm_irqfd_level_synchronize() has returned.
+ * Takes down what it has raised.  An acknowledge that is being handled may still
+ * signal the resamplefd until a grace period of kvm_irqfd_srcu has passed.
  * Context: process context.  Neither allocates nor waits for readers.
  */
 void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_irqfd_resampler *resampler = irqfd->resampler;
+	int idx;
 
 	mutex_lock(&kvm->irqfds.resampler_lock);
 
 	list_del_rcu(&irqfd->resampler_link);
 	if (list_empty(&resampler->irqfds)) {
 		xa_erase(&kvm->irqfds.resamplers, irqfd->gsi);
-		kvm_irq_ack_notifier_remove(kvm, &resampler->notifier);
-		/*
-		 * Still under the lock: the next to attach to this GSI must not
-		 * find its first raise taken down by this.
-		 */
-		kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, irqfd->gsi,
-			    0, false);
+		kvm_arch_irqfd_level_retire(kvm, resampler);
 		irqfd->resampler_retired = true;
 	}
 
-	mutex_unlock(&kvm->irqfds.resampler_lock);
-}
+	/*
+	 * Still under the lock: the next to attach to this GSI must not find its
+	 * first raise taken down by this.  For those who are left this is like
+	 * an acknowledge, as it was their line, too; but in a VM that is being
+	 * closed nobody is told.
+	 */
+	if (test_and_clear_bit(RESAMPLER_RAISED, &resampler->flags)) {
+		lower(kvm, irqfd->gsi);
+		if (!irqfd->resampler_retired && rcu_access_pointer(irqfd->vm)) {
+			idx = srcu_read_lock(&kvm_irqfd_srcu);
+			signal_all(resampler);
+			srcu_read_unlock(&kvm_irqfd_srcu, idx);
+		}
+	}
 
-/**
- * kvm_irqfd_level_synchronize - wait until detached irqfds are nobody's
- * @kvm: the VM
- *
- * Context: process context, no locks held.  One wait does for any number of
- * irqfds detached before.
- */
-void kvm_irqfd_level_synchronize(struct kvm *kvm)
-{
-	synchronize_srcu_expedited(&kvm->irq_srcu);
+	mutex_unlock(&kvm->irqfds.resampler_lock);
+
+	if (irqfd->resampler_retired)
+		kvm_arch_post_irq_ack_notifier_list_update(kvm);
 }
 
 /**
  * kvm_irqfd_level_free - give back what a level irqfd holds
- * @irqfd: an irqfd that was never attached, or detached and synchronized since
+ * @kvm: the VM
+ * @irqfd: an irqfd that was never attached, or detached a grace period ago, and
+ *	won't raise any more
+ *
+ * Context: process context.
  */
-void kvm_irqfd_level_free(struct kvm_kernel_irqfd *irqfd)
+void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {
-	eventfd_ctx_put(irqfd->resamplefd);
-	if (irqfd->resampler_retired)
+	if (irqfd->resampler_retired) {
+		cancel_delayed_work_sync(&irqfd->resampler->later);
 		kfree(irqfd->resampler);
+	}
+	eventfd_ctx_put(irqfd->resamplefd);
+}
+
+/**
+ * kvm_irqfd_level_close - take a line down for good
+ * @kvm: a VM that is being closed
+ * @irqfd: an irqfd that was detached before it had ceased to raise
+ *
+ * Context: process context; nobody attaches to this VM any more.
+ */
+void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
+{
+	if (!irqfd->resampler_retired)
+		return;
+
+	kvm_arch_irqfd_level_retire(kvm, irqfd->resampler);
+	lower(kvm, irqfd->gsi);
 }
 
 /**
@@ -222,4 +466,6 @@ void kvm_irqfd_level_init_vm(struct kvm *kvm)
 {
 	xa_init_flags(&kvm->irqfds.resamplers, XA_FLAGS_ACCOUNT);
 	mutex_init(&kvm->irqfds.resampler_lock);
+	spin_lock_init(&kvm->irqfds.sent_lock);
+	INIT_LIST_HEAD(&kvm->irqfds.sent);
 }

@@ -19,6 +19,8 @@
 
 #define VECTOR		0x50
 #define VECTOR2		0x60
+/* What the PIC makes of line 5. */
+#define PIC_VECTOR	0x55
 /* Brings a halted vCPU back. */
 #define WAKE_VECTOR	0xe0
 
@@ -66,6 +68,10 @@ struct guest_state {
 	uint32_t halt;
 	/* Let the host look around between interrupt and EOI. */
 	uint32_t stop_before_eoi;
+	/* How to acknowledge, if not by an EOI to the local APIC and no more. */
+	void (*ack)(void);
+	/* What to do first in a pass. */
+	void (*work)(void);
 };
 
 enum { SYNC_PASS, SYNC_BEFORE_EOI };
@@ -78,6 +84,8 @@ struct irq_vm {
 };
 
 void irq_vm_init(struct irq_vm *v);
+/* The IOAPIC, of that many pins, is user space's: there are no routes yet. */
+void irq_vm_init_split(struct irq_vm *v, uint32_t pins);
 void irq_vm_free(struct irq_vm *v);
 
 /* Run to where the guest stops; it has to be there. */

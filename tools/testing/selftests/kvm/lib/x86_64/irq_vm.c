@@ -145,7 +145,10 @@ static void guest_irq(struct ex_regs *regs)
 	WRITE_ONCE(guest_state.irqs[regs->vector], guest_state.irqs[regs->vector] + 1);
 	if (READ_ONCE(guest_state.stop_before_eoi))
 		GUEST_SYNC(SYNC_BEFORE_EOI);
-	x2apic_write_reg(APIC_EOI, 0);
+	if (READ_ONCE(guest_state.ack))
+		guest_state.ack();
+	else
+		x2apic_write_reg(APIC_EOI, 0);
 }
 
 static void guest_main(void)
@@ -157,6 +160,8 @@ static void guest_main(void)
 
 		if (READ_ONCE(guest_state.ring))
 			outl(DOORBELL_PORT, 1);
+		if (READ_ONCE(guest_state.work))
+			guest_state.work();
 
 		/*
 		 * An interrupt can come from the instruction after sti's
@@ -207,14 +212,20 @@ void pass(struct irq_vm *v)
 	assert_runs_to(v->vcpu, SYNC_PASS);
 }
 
-void irq_vm_init(struct irq_vm *v)
+static void install_handlers(struct irq_vm *v)
 {
-	v->vm = vm_create_with_one_vcpu(&v->vcpu, guest_main);
 	v->guest = addr_gva2hva(v->vm, (vm_vaddr_t)&guest_state);
 
 	vm_install_exception_handler(v->vm, VECTOR, guest_irq);
 	vm_install_exception_handler(v->vm, VECTOR2, guest_irq);
+	vm_install_exception_handler(v->vm, PIC_VECTOR, guest_irq);
 	vm_install_exception_handler(v->vm, WAKE_VECTOR, guest_irq);
+}
+
+void irq_vm_init(struct irq_vm *v)
+{
+	v->vm = vm_create_with_one_vcpu(&v->vcpu, guest_main);
+	install_handlers(v);
 
 	set_default_routes(v->vm);
 	pic_mask_all(v->vm);
@@ -223,6 +234,20 @@ void irq_vm_init(struct irq_vm *v)
 	ioapic_set_pin(v->vm, GSI_LEVEL, VECTOR, true);
 
 	/* Up to the first pass, with the local APIC enabled. */
+	pass(v);
+}
+
+void irq_vm_init_split(struct irq_vm *v, uint32_t pins)
+{
+	/* The library gives every new VM an irqchip, but not every reborn one. */
+	v->vm = vm_create(1);
+	kvm_vm_release(v->vm);
+	v->vm->has_irqchip = false;
+	kvm_vm_restart(v->vm);
+	vm_enable_cap(v->vm, KVM_CAP_SPLIT_IRQCHIP, pins);
+	v->vcpu = vm_vcpu_add(v->vm, 0, guest_main);
+	install_handlers(v);
+
 	pass(v);
 }
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What irqchips do for level irqfds.
+ */
+#ifndef __KVM_X86_LEVEL_IRQ_H
+#define __KVM_X86_LEVEL_IRQ_H
+
+#include <linux/kvm_host.h>
+#include <linux/kvm_irqfd.h>
+
+#include "ioapic.h"
+#include "irq.h"
+
+/* The vector whose EOI ends what a pin has in service, or would if it had. */
+static inline u8 kvm_ioapic_eoi_vector(struct kvm_ioapic *ioapic, int pin)
+{
+	union kvm_ioapic_redirect_entry *entry = &ioapic->redirtbl[pin];
+
+	return entry->fields.remote_irr ? ioapic->sent_vector[pin] :
+					  entry->fields.vector;
+}
+
+void kvm_ioapic_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors);
+void kvm_ioapic_notify_acked(struct kvm_ioapic *ioapic, int pin,
+			     int trigger_mode);
+bool kvm_ioapic_withhold(struct kvm_ioapic *ioapic, int pin);
+void kvm_ioapic_restored(struct kvm_ioapic *ioapic, u32 irr);
+void kvm_ioapic_resample(struct kvm_ioapic *ioapic);
+
+void kvm_pic_notify_acked(struct kvm_kpic_state *s, int irq);
+void kvm_pic_unmasked(struct kvm_kpic_state *s, u8 irqs);
+void kvm_pic_resample(struct kvm_pic *s, u16 irqs);
+
+void kvm_split_acked(struct kvm_vcpu *vcpu, int vector);
+void kvm_split_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors);
+
+bool kvm_apic_stale_eoi(struct kvm_vcpu *vcpu, int vector);
+void kvm_apic_begin_scan(struct kvm_vcpu *vcpu, ulong *before);
+void kvm_apic_keep_stale(struct kvm_vcpu *vcpu, ulong *before);
+
+bool kvm_level_irqfd_allowed(struct kvm *kvm, unsigned int gsi);
+
+#endif /* __KVM_X86_LEVEL_IRQ_H */

@@ -1,0 +1,33 @@
+@@
+@@
+ #include "irq.h"
++#include "level_irq.h"
+
+// A masked line's level irqfds are told when it is unmasked.
+@@
+identifier s, irq;
+@@
+ pic_clear_isr(struct kvm_kpic_state *s, int irq)
+ {
+ ...
+-kvm_notify_acked_irq(s->pics_state->kvm, SELECT_PIC(irq), irq);
++kvm_pic_notify_acked(s, irq);
+ ...
+ }
+
+@@
+identifier s, wakeup;
+@@
+ pic_unlock(struct kvm_pic *s)
+ {
+ bool wakeup = s->wakeup_needed;
++u16 resample = s->resample;
+ ...
+ s->wakeup_needed = false;
++s->resample = 0;
+ spin_unlock(&s->lock);
++
++if (resample)
++	kvm_pic_resample(s, resample);
+ ...
+ }

@@ -1,0 +1,24 @@
+@@
+@@
+ #include "ioapic.h"
++#include "level_irq.h"
+
+// An EOI for what a redirection entry was before is intercepted only once.
+@@
+identifier apic, vector;
+@@
+ kvm_ioapic_send_eoi(struct kvm_lapic *apic, int vector)
+ {
+ ...
+ if (!kvm_ioapic_handles_vector(apic, vector))
+ 	return;
++
++if (apic->stale_eoi)
++	kvm_make_request(KVM_REQ_SCAN_IOAPIC, apic->vcpu);
+ ...
+ if (irqchip_split(apic->vcpu->kvm)) {
++kvm_split_acked(apic->vcpu, vector);
+ ...
+ }
+ ...
+ }
