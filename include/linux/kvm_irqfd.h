@@ -8,12 +8,14 @@
 #include <linux/irqbypass.h>
 #include <linux/kvm_host.h>
 #include <linux/llist.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
 /**
  * struct kvm_irqfd_resampler - the level irqfds of one GSI
  * @gsi: the GSI
+ * @users: each irqfd that is or was on @irqfds and hasn't been freed
  * @irqfds: the level irqfds of this GSI, by @resampler_link; changed under
  *	kvm->irqfds.resampler_lock, read under kvm_irqfd_srcu
  * @flags: see irqfd_level.c
@@ -27,6 +29,7 @@
  */
 struct kvm_irqfd_resampler {
 	unsigned int gsi;
+	refcount_t users;
 	struct list_head irqfds;
 	unsigned long flags;
 
@@ -92,7 +95,7 @@ struct kvm_irqfd_count {
  * @rcu: frees it when no reader of kvm->irqfds.items can see it any more
  * @resampler: a level irqfd's GSI, else NULL
  * @resampler_link: in @resampler->irqfds
- * @resampler_retired: @resampler has no other irqfd left and goes with this one
+ * @resampler_retired: it was the last one in @resampler->irqfds
  * @resamplefd: a level irqfd's eventfd to signal on acknowledge
  * @irq_entry: the route a bypass producer was last told; under kvm->irqfds.lock
  * @irq_generation: and that route's generation

@@ -28,6 +28,7 @@
 #include <linux/kvm_irqfd.h>
 #include <linux/lockdep.h>
 #include <linux/rculist.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 #include <linux/workqueue.h>
@@ -47,7 +48,7 @@
  * a moment later, which leaves time for everything else.
  */
 #define STORM_ACKS	10000
-#define STORM_ACKS_PER_SEC	1000
+#define STORM_ACKS_PER_SEC	100
 #define STORM_PAUSE	(HZ / 100 ?: 1)
 
 static bool is_storm(struct kvm_irqfd_resampler *resampler)
@@ -325,6 +326,7 @@ static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
 		return ERR_PTR(-ENOMEM);
 
 	resampler->gsi = irqfd->gsi;
+	refcount_set(&resampler->users, 1);
 	INIT_LIST_HEAD(&resampler->irqfds);
 	INIT_LIST_HEAD(&resampler->sent_link);
 	INIT_DELAYED_WORK(&resampler->later, signal_later);
@@ -364,10 +366,12 @@ int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	mutex_lock(&kvm->irqfds.resampler_lock);
 	resampler = xa_load(&kvm->irqfds.resamplers, irqfd->gsi);
 	is_first = !resampler;
-	if (is_first)
+	if (is_first) {
 		resampler = add_resampler(kvm, irqfd);
-	else
+	} else {
+		refcount_inc(&resampler->users);
 		list_add_rcu(&irqfd->resampler_link, &resampler->irqfds);
+	}
 	if (!IS_ERR(resampler))
 		irqfd->resampler = resampler;
 	mutex_unlock(&kvm->irqfds.resampler_lock);
@@ -393,6 +397,7 @@ int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_irqfd_resampler *resampler = irqfd->resampler;
+	bool was_raised;
 	int idx;
 
 	mutex_lock(&kvm->irqfds.resampler_lock);
@@ -410,13 +415,14 @@ void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	 * an acknowledge, as it was their line, too; but in a VM that is being
 	 * closed nobody is told.
 	 */
-	if (test_and_clear_bit(RESAMPLER_RAISED, &resampler->flags)) {
+	was_raised = test_and_clear_bit(RESAMPLER_RAISED, &resampler->flags);
+	if (was_raised || irqfd->resampler_retired)
 		lower(kvm, irqfd->gsi);
-		if (!irqfd->resampler_retired && rcu_access_pointer(irqfd->vm)) {
-			idx = srcu_read_lock(&kvm_irqfd_srcu);
-			signal_all(resampler);
-			srcu_read_unlock(&kvm_irqfd_srcu, idx);
-		}
+	if (was_raised && !irqfd->resampler_retired &&
+	    rcu_access_pointer(irqfd->vm)) {
+		idx = srcu_read_lock(&kvm_irqfd_srcu);
+		signal_all(resampler);
+		srcu_read_unlock(&kvm_irqfd_srcu, idx);
 	}
 
 	mutex_unlock(&kvm->irqfds.resampler_lock);
@@ -435,9 +441,15 @@ void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
  */
 void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {
-	if (irqfd->resampler_retired) {
-		cancel_delayed_work_sync(&irqfd->resampler->later);
-		kfree(irqfd->resampler);
+	struct kvm_irqfd_resampler *resampler = irqfd->resampler;
+
+	/*
+	 * Not necessarily with the one who was detached last, as in VM close one
+	 * who was detached before may have been raising until now.
+	 */
+	if (resampler && refcount_dec_and_test(&resampler->users)) {
+		cancel_delayed_work_sync(&resampler->later);
+		kfree(resampler);
 	}
 	eventfd_ctx_put(irqfd->resamplefd);
 }
@@ -445,16 +457,18 @@ void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 /**
  * kvm_irqfd_level_close - take a line down for good
  * @kvm: a VM that is being closed
- * @irqfd: an irqfd that was detached before it had ceased to raise
+ * @irqfd: an irqfd that was detached before it had ceased to raise, and now has
  *
  * Context: process context; nobody attaches to this VM any more.
  */
 void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {
-	if (!irqfd->resampler_retired)
+	struct kvm_irqfd_resampler *resampler = irqfd->resampler;
+
+	if (!test_and_clear_bit(RESAMPLER_RAISED, &resampler->flags))
 		return;
 
-	kvm_arch_irqfd_level_retire(kvm, irqfd->resampler);
+	kvm_arch_irqfd_level_retire(kvm, resampler);
 	lower(kvm, irqfd->gsi);
 }
 

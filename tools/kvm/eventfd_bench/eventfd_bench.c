@@ -28,6 +28,7 @@ static const struct group {
 	{ "values", bench_values, "N values at one port" },
 	{ "addresses", bench_addresses, "N addresses" },
 	{ "irqfd", bench_irqfd, "N irqfds, routing, VM close" },
+	{ "level", bench_level, "N level irqfds, and an interrupt elsewhere" },
 };
 
 int new_eventfd(void)

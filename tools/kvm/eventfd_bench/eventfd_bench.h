@@ -39,5 +39,6 @@ void bench_flags(void);
 void bench_values(void);
 void bench_addresses(void);
 void bench_irqfd(void);
+void bench_level(void);
 
 #endif /* EVENTFD_BENCH_H */

@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds: virt/kvm/irqfd_level.c, and of virt/kvm/irq_ack.c the list that
- * it is called from; to be read beside them.  Names are those of the C where it
- * has one; tests/models does the search.
+ * Level irqfds: virt/kvm/irqfd_level.c, and of arch/x86/kvm/level_irq.c what an
+ * unmask does; to be read beside them.  Names are those of the C where it has one;
+ * tests/models does the search.
  *
  * Who runs
  * --------
  *	user		KVM_IRQFD, the works and VM close, as far as they call in
  *			here: kvm_irqfd_level_attach() before an irqfd is LIVE;
- *			when it is quiesced kvm_irqfd_level_detach(),
- *			kvm_irqfd_level_synchronize(), kvm_irqfd_level_free()
+ *			when it is quiesced kvm_irqfd_level_detach(), a grace
+ *			period, kvm_irqfd_level_free().  VM close detaches first
+ *			and lowers again when it has quiesced
  *	guest		takes interrupts, looks after some of the devices or none,
- *			and acknowledges: kvm_notify_acked_gsi()
- *	unmasker	the irqchip that calls kvm_notify_irqfd_resampler() rather
- *			than inject what it has withheld
- *	device		one for each irqfd, with its irqfd_inject().  It signals
- *			once, and then only if it still, or again, wants service
- *			when it is told through the resamplefd, as VFIO does with
- *			INTx
+ *			and acknowledges: kvm_irqfd_level_acked()
+ *	unmasker	unmasks the pin: kvm_ioapic_withhold(), resample_pin()
+ *	router		KVM_SET_GSI_ROUTING, the GSI having had no route before:
+ *			kvm_irqfd_level_rerouted()
+ *	worker		signal_later(), after a storm
+ *	device		one for each irqfd, with kvm_irqfd_level_raise().  It
+ *			signals once, and then only if it still, or again, wants
+ *			service when it is told through the resamplefd, as VFIO does
+ *			with INTx
  *
  * What must hold
  * --------------
@@ -25,29 +28,31 @@
  *   are still attached, and tells them afterwards (check_told()).  An acknowledge
  *   does that once if there is anybody who has raised (guest).  Hence, when
  *   nothing moves any more, no device of a LIVE irqfd wants service (init).
- * - Who lowers the line because the last irqfd goes takes down no other's raise,
- *   and does take it down (kvm_irqfd_level_detach()).
- * - kvm_notify_irqfd_resampler() says true only if it has told somebody
- *   (unmasker).
+ * - An irqfd that goes leaves no line up: not the last one (detach), and not
+ *   those of a VM that is closed (init).
  * - Memory: no irqfd or resampler is used when it is freed, or freed twice, and
  *   none is left over (use_*(), init).
  * - Nobody waits for ever: Spin's invalid end states.
+ *
+ * The four-step race of two who share a source id is in REPLACE: the old one is
+ * off the list, a new one is there, an acknowledge lowers and tells the new one,
+ * who raises again; another one, that began with the old one, lowers once more.
  *
  * What is left out, and why nothing is missed for it
  * --------------------------------------------------
  * Weak memory: a raise and a lowering are under the irqchip's lock, and that is
  * what orders "attached, then raised" against "lowered, then looked up".  Lists are
- * changed under a mutex and published by one store each.
+ * changed under a mutex and published by one store each.  Where there are
+ * barriers, for the router, they make it what it is here.
  *
  * Other GSIs: they share resampler_lock, under which nothing is waited for but
- * the irqchip's lock, and the list of notifiers, of which another GSI's are
- * skipped.  Other sources of the line: they have a bit each in the irqchip.
- *
- * kvm->irq_lock is innermost and guards one store, which is a step.
+ * the irqchip's lock.  Other sources of the line: they have a bit each in the
+ * irqchip.  The split irqchip: a message in service is a line that is up, and
+ * sent_lock the irqchip's.
  *
  * An irqfd's life is irqfd.pml's.  From there: it can raise from when it is
  * published, which is after it was attached, until it was quiesced, which is
- * before it is detached.
+ * before it is detached, but in VM close.
  *
  * Acknowledges: an IOAPIC has one at a time for a pin, but a GSI may be on the
  * PIC's as well.  With OVERLAP they overlap as they like.
@@ -66,14 +71,14 @@
 
 /*
  * The configurations, see the end.  TIMES is how often a device comes to want
- * service; more of it with -D, for who has the time.  A third device never does,
- * and is only told.
+ * service; more of it with -D, for who has the time.  Those beyond WANTING never
+ * do, and are only told.
  */
 #if defined(REPLACE)
 #define IRQFDS		2
 #define GUESTS		1
 #define UNMASKERS	0
-#define MANY		2
+#define MANY		1
 #elif defined(OVERLAP)
 #define IRQFDS		2
 #define GUESTS		2
@@ -83,9 +88,19 @@
 #define IRQFDS		2
 #define GUESTS		1
 #define UNMASKERS	1
-#define MANY		2
+#define MANY		1
 #elif defined(SHARE) || defined(BATCH)
 #define IRQFDS		3
+#define GUESTS		1
+#define UNMASKERS	0
+#define MANY		1
+#elif defined(REROUTE)
+#define IRQFDS		1
+#define GUESTS		1
+#define UNMASKERS	0
+#define MANY		2
+#elif defined(STORM)
+#define IRQFDS		2
 #define GUESTS		1
 #define UNMASKERS	0
 #define MANY		1
@@ -93,6 +108,12 @@
 
 #ifndef TIMES
 #define TIMES	MANY
+#endif
+
+#if defined(BATCH) || defined(STORM)
+#define WANTING	1
+#else
+#define WANTING	2
 #endif
 
 /* All of them have two users. */
@@ -110,6 +131,7 @@ typedef irqfd_t {
 	bit retired;		/* resampler_retired */
 	bit live;		/* published and not quiesced */
 	bit signalled;		/* an event is in the counter or the work queued */
+	bit busy;		/* the work is running */
 	/* Its device: */
 	bit wants;		/* service */
 	bit masked;		/* has signalled and waits to be told */
@@ -119,7 +141,10 @@ typedef irqfd_t {
 typedef resampler_t {
 	byte mem;
 	byte first;		/* irqfds */
-	byte next;		/* in the list of acknowledge notifiers */
+	byte users;
+	bit up;			/* RESAMPLER_RAISED */
+	bit stranded;		/* RESAMPLER_STRANDED */
+	bit later;		/* the work is queued */
 };
 
 irqfd_t irqfds[IRQFDS + 1];
@@ -127,10 +152,12 @@ resampler_t resamplers[IRQFDS + 1];
 byte nr_resamplers;
 
 byte by_gsi;			/* kvm->irqfds.resamplers, of this GSI */
-byte notifiers;			/* kvm->irq_ack_notifier_list */
+bit routed;			/* has the GSI a route? */
+bit closing;			/* kvm_irqfd_release() has begun */
+bit working;			/* signal_later() runs */
 bit resampler_lock;
 
-bit chip_lock;			/* the irqchip's */
+/* The irqchip; its lock is held for a step. */
 bit line;			/* this source's level */
 bit irr;			/* the irqchip has an interrupt for the guest */
 
@@ -150,8 +177,8 @@ inline mutex_lock()
 }
 
 /*
- * kvm->irq_srcu: a grace period waits for the readers that there are when it
- * begins.  Readers are guests and the unmasker; users wait.
+ * kvm_irqfd_srcu: a grace period waits for the readers that there are when it
+ * begins.  Readers are whoever tells; users wait.
  */
 byte readers;
 byte wait_for[USERS];
@@ -196,79 +223,83 @@ inline tell(a)
 	irqfds[a].signalled = irqfds[a].signalled | irqfds[a].wants
 }
 
-/* For @kian; tells who is there now, whoever that belongs to. */
-inline notify_gsi()
+/* Each that is on the list now. */
+inline signal_all(list)
 {
-#ifdef BREAK_LOCK	/* takes the mutex */
 	atomic {
-		mutex_lock()
+		use_resampler(list);
+		i = resamplers[list].first
 	};
-#endif
-#ifdef BREAK_OWN_LIST	/* tells @kian's own */
-	r = kian;
+	do
+	:: i ->
+		/* eventfd_signal() */
+		atomic {
+			use_irqfd(i);
+			tell(i);
+			mine = mine & ~B(i)
+		};
+		atomic {
+			use_irqfd(i);
+			i = irqfds[i].next
+		}
+	:: else -> break
+	od
+}
+
+/* Tells who is there now, whoever was when it began: @r0. */
+inline tell_gsi()
+{
+#ifdef BREAK_OWN_LIST	/* tells who was */
+	r = r0;
 #else
 	r = by_gsi;
 #endif
-	found = 0;
-	heard = 0;
 	if
 	:: r ->
+#ifdef STORM
 		atomic {
 			use_resampler(r);
-			i = resamplers[r].first
+			resamplers[r].later = 1;
+			mine = 0
 		};
-#ifdef BREAK_FOUND	/* takes a resampler for an irqfd */
-		found = 1;
+#else
+		signal_all(r);
 #endif
-		do
-		:: i ->
-			/* eventfd_signal() */
-			atomic {
-				use_irqfd(i);
-				tell(i);
-				mine = mine & ~B(i);
-				found = 1;
-				heard = 1
-			};
-			atomic {
-				use_irqfd(i);
-				i = irqfds[i].next
-			}
-		:: else -> break
-		od;
 		r = 0
 	:: else
-	fi;
-#ifdef BREAK_LOCK
-	resampler_lock = 0
-#endif
+	fi
 }
 
-inline resampler_acked()
+inline kvm_irqfd_level_acked()
 {
+	if
+	:: r0 ->
+		atomic {
+			use_resampler(r0);
+			resamplers[r0].up = 0
+		};
 #ifdef BREAK_ORDER	/* tells, then lowers */
-	notify_gsi();
+		tell_gsi();
 #endif
-	atomic {
-		!chip_lock;
-		lower()
-	};
+		atomic {
+			lower()
+		};
 #ifndef BREAK_ORDER
-	notify_gsi();
+		tell_gsi();
 #endif
-	atomic {
 		check_told()
-	}
+	:: else
+	fi
 }
 
 proctype guest(byte me)
 {
-	byte kian, r, i, mine;
-	bit found, heard;
+	byte r0, r, i, mine;
 
 end:	do
 	:: atomic {
-		irr ->
+		/* With nobody to tell it would go round for ever. */
+		irr && (by_gsi || !closing) ->
 		/* The handler: which of the devices does it look after? */
 		i = 1;
 		do
@@ -279,65 +310,101 @@ end:	do
 		i = 0
 	   };
 
-	   /* kvm_notify_acked_gsi() */
 	   atomic {
 		srcu_read_lock(me);
-		kian = notifiers;
-		assert(kian || !(raised & attached))
+		r0 = by_gsi;
+		assert(r0 || !(raised & attached))
 	   };
-	   if
-	   :: kian ->
-		use_resampler(kian);
-		resampler_acked();
-		/* No other of this GSI comes after it: it is lowered once. */
-		atomic {
-			use_resampler(kian);
-			assert(!resamplers[kian].next)
-		}
-	   :: else
-	   fi;
+	   kvm_irqfd_level_acked();
 	   atomic {
-		kian = 0;
-		found = 0;
-		heard = 0;
+		r0 = 0;
 		srcu_read_unlock(me)
 	   }
 	od
 }
 
 #if UNMASKERS
-/* An IOAPIC's pin is unmasked.  Its lock is held all the time. */
 proctype unmasker(byte me)
 {
-	byte kian, r, i, mine;
-	bit found, heard;
+	byte r0, r, i, mine, before;
 
 end:	atomic {
-		irr && !chip_lock ->
-		chip_lock = 1;
-		mine = raised & attached
+		irr ->
+		/* kvm_ioapic_withhold() */
+		lower();
+		before = mine
 	};
 
-	/* kvm_notify_irqfd_resampler() */
+	/* resample_pin(): all of the GSI's routes, with the lock dropped */
 	atomic {
-		srcu_read_lock(me)
+		srcu_read_lock(me);
+		r0 = by_gsi
 	};
-	notify_gsi();
+#ifdef BREAK_EARLY_TELL	/* tells with routes still to be lowered */
+	mine = before;
+	tell_gsi();
+#endif
 	atomic {
+		lower();
+		mine = (mine | before) & attached
+	};
+#ifndef BREAK_EARLY_TELL
+	tell_gsi();
+#endif
+	atomic {
+		check_told();
+		before = 0;
+		r0 = 0;
 		srcu_read_unlock(me)
-	};
-
-	atomic {
-		assert(!found || heard);
-		if
-		:: found ->
-			check_told();
-			raised = 0;
-			irr = 0
-		:: else
-		fi;
-		chip_lock = 0
 	}
+}
+#endif
+
+#ifdef REROUTE
+/* kvm_irqfd_level_rerouted(), after the table was replaced */
+proctype router(byte me)
+{
+	byte r, i, mine;
+
+	routed = 1;
+	atomic {
+		srcu_read_lock(me);
+		r = by_gsi
+	};
+	if
+	:: r && resamplers[r].stranded ->
+		resamplers[r].stranded = 0;
+		signal_all(r)
+	:: else
+	fi;
+	atomic {
+		r = 0;
+		srcu_read_unlock(me)
+	}
+}
+#endif
+
+#ifdef STORM
+/* signal_later(), for either of the two resamplers */
+proctype worker(byte me)
+{
+	byte k, i, mine;
+
+end:	do
+	:: atomic {
+		resamplers[1].later || resamplers[2].later ->
+		k = (resamplers[1].later -> 1 : 2);
+		resamplers[k].later = 0;
+		working = 1;
+		srcu_read_lock(me)
+	   };
+	   signal_all(k);
+	   atomic {
+		k = 0;
+		working = 0;
+		srcu_read_unlock(me)
+	   }
+	od
 }
 #endif
 
@@ -356,22 +423,17 @@ inline kvm_irqfd_level_attach(a)
 			nr_resamplers++;
 			r = nr_resamplers;
 			resamplers[r].mem = THERE;
-			by_gsi = r
-		};
-		atomic {
 			resamplers[r].first = a;
-			attached = attached | B(a)
-		};
-		/* kvm_register_irq_ack_notifier() */
-		atomic {
-			resamplers[r].next = notifiers;
-			notifiers = r
+			resamplers[r].users = 1;
+			attached = attached | B(a);
+			by_gsi = r
 		}
 	:: else ->
 		atomic {
 			use_resampler(r);
 			irqfds[a].next = resamplers[r].first;
 			resamplers[r].first = a;
+			resamplers[r].users++;
 			attached = attached | B(a)
 		}
 	fi;
@@ -399,23 +461,31 @@ inline list_del_irqfd(a)
 	attached = attached & ~B(a)
 }
 
-/*
- * hlist_del_init_rcu(): likewise.  There is no other resampler of this GSI on the
- * list, for they get on and off it under the mutex.
- */
-inline list_del_notifier()
-{
-	assert(notifiers == r);
-	notifiers = resamplers[r].next
-}
-
-inline lower_for_last()
+/* With the mutex, or without if it's a mistake. */
+inline lower_for(a)
 {
 	atomic {
-		!chip_lock;
-		lower();
-		assert(!mine)
-	}
+		was_up = resamplers[r].up;
+		resamplers[r].up = 0
+	};
+	if
+	:: was_up || irqfds[a].retired ->
+		atomic {
+			lower();
+			assert(!irqfds[a].retired || !mine)
+		};
+		if
+		:: was_up && !irqfds[a].retired && !closing ->
+			/* Who tells is a reader, but holds off no one. */
+#ifndef BREAK_STAY	/* leaves the others alone */
+			signal_all(r);
+#endif
+			check_told()
+		:: else -> mine = 0
+		fi
+	:: else
+	fi;
+	was_up = 0
 }
 
 inline kvm_irqfd_level_detach(a)
@@ -432,25 +502,19 @@ inline kvm_irqfd_level_detach(a)
 #ifndef BREAK_ERASE	/* can still be looked up when the mutex is dropped */
 		by_gsi = 0;
 #endif
-		atomic {
-			list_del_notifier()
-		};
-#ifndef BREAK_UNLOCKED
-#ifndef BREAK_LAST	/* leaves the line up */
-		lower_for_last();
-#endif
-		assert(!line);
-#endif
 		irqfds[a].retired = 1
 	:: else
 	fi;
+#ifndef BREAK_UNLOCKED
+#ifndef BREAK_LAST	/* leaves the line up */
+	lower_for(a);
+#endif
+	assert(!irqfds[a].retired || closing || !line);
+#endif
 	resampler_lock = 0;
 
 #ifdef BREAK_UNLOCKED	/* takes the line down without the mutex */
-	if
-	:: irqfds[a].retired -> lower_for_last()
-	:: else
-	fi;
+	lower_for(a);
 #endif
 #ifdef BREAK_ERASE
 	if
@@ -461,7 +525,7 @@ inline kvm_irqfd_level_detach(a)
 	r = 0
 }
 
-inline kvm_irqfd_level_synchronize()
+inline synchronize_srcu()
 {
 #ifndef BREAK_SYNC	/* doesn't wait */
 	wait_for[me] = readers;
@@ -471,21 +535,62 @@ inline kvm_irqfd_level_synchronize()
 #endif
 }
 
-/* With it goes what irqfd_free() does. */
+/* kvm_irqfd_level_close() */
+inline close_line(a)
+{
+#ifndef BREAK_CLOSE	/* leaves it to detach */
+	atomic {
+		was_up = resamplers[irqfds[a].resampler].up;
+		resamplers[irqfds[a].resampler].up = 0
+	};
+	if
+	:: was_up ->
+		atomic {
+			lower();
+			mine = 0
+		}
+	:: else
+	fi;
+	was_up = 0
+#else
+	skip
+#endif
+}
+
+/* With it goes what irqfd_put_all() does. */
 inline kvm_irqfd_level_free(a)
 {
 	atomic {
 		use_irqfd(a);
+		r = irqfds[a].resampler;
+		use_resampler(r);
+		resamplers[r].users--;
+#ifdef BREAK_RETIRED	/* goes with who was detached last */
 		if
-		:: irqfds[a].retired ->
-			r = irqfds[a].resampler;
+		:: !irqfds[a].retired -> r = 0
+		:: else
+		fi
+#else
+		if
+		:: resamplers[r].users -> r = 0
+		:: else
+		fi
+#endif
+	};
+	if
+	:: r ->
+#ifndef BREAK_CANCEL	/* leaves the work queued */
+		resamplers[r].later = 0;
+		!working;
+#endif
+		atomic {
 			use_resampler(r);
 			resamplers[r].mem = FREED;
 			r = 0
-		:: else
-		fi;
-		irqfds[a].mem = FREED
-	}
+		}
+	:: else
+	fi;
+	irqfds[a].mem = FREED
 }
 
 /* irqfd.c */
@@ -503,28 +608,32 @@ inline begin(a)
 #endif
 }
 
-/* irqfd_quiesce() */
+/* irqfd_quiesce(): no more events, and those that there were are through. */
 inline quiesce(a)
 {
-#ifdef BREAK_LATE	/* can still raise when it is detached */
-	kvm_irqfd_level_detach(a);
-	irqfds[a].live = 0
-#else
 	irqfds[a].live = 0;
-	kvm_irqfd_level_detach(a)
-#endif
+	!irqfds[a].busy
 }
 
 /* irqfd_end() */
 inline end_one(a)
 {
+#ifdef BREAK_LATE	/* can still raise when it is detached */
+	kvm_irqfd_level_detach(a);
 	quiesce(a);
-	kvm_irqfd_level_synchronize();
+#else
+	quiesce(a);
+	kvm_irqfd_level_detach(a);
+#endif
+	synchronize_srcu();
 	kvm_irqfd_level_free(a)
 }
 
 proctype device(byte a)
 {
+	byte r;
+	bit goes = 1;
+
 end:	do
 	:: atomic {
 		irqfds[a].again && !irqfds[a].wants ->
@@ -535,25 +644,57 @@ end:	do
 		:: else
 		fi
 	   }
-	/* irqfd_inject(): kvm_set_irq(..., 1) */
+	/* inject_deferred(): kvm_irqfd_level_raise() */
 	:: atomic {
-		irqfds[a].signalled && irqfds[a].live && !chip_lock ->
+		irqfds[a].signalled && irqfds[a].live ->
 		use_irqfd(a);
 		irqfds[a].signalled = 0;
-		line = 1;
-		irr = 1;
-		raised = raised | B(a)
+		irqfds[a].busy = 1;
+		r = irqfds[a].resampler
+#if defined(BATCH) || defined(REROUTE)
+	   /* It matters there how long it takes. */
+	   };
+#ifdef REROUTE
+#ifndef BREAK_BARRIER	/* looks for a route first */
+	   resamplers[r].stranded = 1;
+#endif
+	   goes = routed;
+#ifdef BREAK_BARRIER
+	   resamplers[r].stranded = !goes;
+#endif
+#endif
+	   atomic {
+		skip
+#endif
+		;
+		if
+		:: goes ->
+			line = 1;
+			irr = 1;
+			raised = raised | B(a)
+		:: else
+		fi
+	   };
+	   atomic {
+		use_resampler(r);
+#ifdef REROUTE
+		resamplers[r].stranded = resamplers[r].stranded && !goes;
+#endif
+		resamplers[r].up = 1;
+		irqfds[a].busy = 0;
+		r = 0
 	   }
 	od
 }
 
 /* Configurations */
 
-#ifdef REPLACE
+#if defined(REPLACE) || defined(STORM)
 /* The last irqfd of the GSI goes while another one comes, or they share it. */
 proctype user(byte me)
 {
 	byte r, i, mine;
+	bit was_up;
 
 	begin(me + 1);
 	if
@@ -568,6 +709,7 @@ proctype user(byte me)
 proctype user(byte me)
 {
 	byte r, i, mine;
+	bit was_up;
 
 	if
 	:: me == 0 ->
@@ -584,6 +726,7 @@ proctype user(byte me)
 proctype user(byte me)
 {
 	byte r, i, mine;
+	bit was_up;
 
 	if
 	:: me == 0 ->
@@ -605,14 +748,26 @@ proctype user(byte me)
 proctype user(byte me)
 {
 	byte r, i, mine;
+	bit was_up;
 
 	if
 	:: me == 0 ->
 		begin(1);
 		begin(2);
+		/* gather(): the VM's pointers are cleared */
+		atomic {
+			closing = 1;
+			irqfds[1].live = 0;
+			irqfds[2].live = 0;
+			irqfds[3].live = 0
+		};
+		kvm_irqfd_level_detach(1);
+		kvm_irqfd_level_detach(2);
+		synchronize_srcu();
 		quiesce(1);
 		quiesce(2);
-		kvm_irqfd_level_synchronize();
+		close_line(1);
+		close_line(2);
 		kvm_irqfd_level_free(1);
 		kvm_irqfd_level_free(2)
 	:: else ->
@@ -620,6 +775,31 @@ proctype user(byte me)
 		end_one(3)
 	fi
 }
+#endif
+
+#ifdef REROUTE
+/* One that is there, or comes, while the GSI gets its route. */
+proctype user(byte me)
+{
+	byte r, i, mine;
+	bit was_up;
+
+	if
+	:: me == 0 ->
+		begin(1);
+		if
+		:: end_one(1)
+		:: skip
+		fi
+	:: else
+	fi
+}
+#endif
+
+#ifdef STORM
+#define WORKERS	1
+#else
+#define WORKERS	0
 #endif
 
 init {
@@ -631,27 +811,36 @@ init {
 			run guest(k)
 		}
 		for (k : 1 .. IRQFDS) {
-			irqfds[k].again = (k < 3 -> TIMES : 0);
+			irqfds[k].again = (k <= WANTING -> TIMES : 0);
 			run device(k)
 		}
 #if UNMASKERS
 		run unmasker(GUESTS);
 #endif
+#ifdef STORM
+		run worker(GUESTS);
+#endif
+#ifdef REROUTE
+		run router(GUESTS);
+#else
+		routed = 1;
+#endif
 		run user(0);
-#if !defined(OVERLAP) && !defined(UNMASK)
+#if !defined(OVERLAP) && !defined(UNMASK) && !defined(REROUTE)
 		run user(1)
 #endif
 	}
 
 	/* When nothing moves any more ... */
 	timeout;
-	_nr_pr <= 1 + GUESTS + IRQFDS + UNMASKERS;
+	_nr_pr <= 1 + GUESTS + IRQFDS + UNMASKERS + WORKERS;
 	atomic {
 		for (k : 1 .. IRQFDS) {
 			assert(!irqfds[k].live || !irqfds[k].wants);
 			assert(irqfds[k].live == (irqfds[k].mem == THERE));
 			assert(resamplers[k].mem != THERE || k == by_gsi)
 		}
-		assert(!resampler_lock && !chip_lock)
+		assert(!resampler_lock);
+		assert(by_gsi || !line)
 	}
 }

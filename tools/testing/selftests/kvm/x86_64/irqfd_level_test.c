@@ -6,7 +6,9 @@
  * A comment at a subtest names the failure it pins, and the kernels that have
  * it where there are any.
  */
+#include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "apic.h"
 #include "irq_vm.h"
@@ -890,6 +892,301 @@ TEST_F(split, edge)
 	add(self->fd, 1);
 	split_irqs(&self->v, VECTOR, 1);
 	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/*
+ * The four-step race of the proposal for level irqfds ("OADN", 2012): the old
+ * one is taken off the GSI, a new one comes, an acknowledge lowers the line for
+ * the new one, which raises it again, and an acknowledge that began with the old
+ * one lowers it once more, with nobody told.
+ *
+ * Here the device of the new one waits to be told before it signals again, so
+ * that a raise which is swallowed stops it for good.
+ */
+struct four_steps {
+	struct irq_vm *v;
+	bool stop;
+	uint64_t rounds;
+	pthread_t thread;
+};
+
+static void *come_and_go(void *arg)
+{
+	struct four_steps *f = arg;
+	int fd, resamplefd;
+
+	while (!READ_ONCE(f->stop)) {
+		fd = new_eventfd();
+		resamplefd = new_eventfd();
+		assign_resample_ok(f->v->vm, fd, GSI_LEVEL, resamplefd);
+		add(fd, 1);
+		/* In turn by DEASSIGN and by hang-up. */
+		if (f->rounds++ & 1)
+			unassign_ok(f->v->vm, fd, GSI_LEVEL);
+		close(fd);
+		close(resamplefd);
+	}
+	return NULL;
+}
+
+static unsigned int race_seconds(void)
+{
+	const char *text = getenv("RACE_SECONDS");
+
+	return text ? atoi(text) : 5;
+}
+
+TEST_F_TIMEOUT(resample, four_step_race, 120)
+{
+	struct four_steps f = { .v = &self->v };
+	uint64_t told = 0, before;
+	time_t end;
+
+	TEST_ASSERT(!pthread_create(&f.thread, NULL, come_and_go, &f), "pthread_create() failed");
+	start_vcpu(&self->v);
+
+	for (end = now() + race_seconds(); now() < end;) {
+		assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+		/* A signal for each time it is told; some are told for nothing. */
+		for (before = told; told < before + 10; told++) {
+			add(self->fd, 1);
+			WAIT_FOR(take(self->resamplefd),
+				 "After %lu rounds: a raise was swallowed", told);
+		}
+		unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
+		take(self->resamplefd);
+	}
+
+	WRITE_ONCE(f.stop, true);
+	TEST_ASSERT(!pthread_join(f.thread, NULL), "pthread_join() failed");
+	stop_vcpu(&self->v);
+	TEST_ASSERT(told > 20 && f.rounds > 20, "Wanted a race, got %lu and %lu rounds", told,
+		    f.rounds);
+
+	/* Nothing is left of it. */
+	wait_for_line(&self->v, false);
+	before = irqs(&self->v, VECTOR);
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, before + 1);
+	assert_resampled(self->resamplefd, 1, "Afterwards");
+}
+
+/* Two devices on one line, each with a thread: every signal is told of. */
+struct sharer {
+	struct irq_vm *v;
+	int fd;
+	int resamplefd;
+	uint64_t rounds;
+	time_t end;
+	pthread_t thread;
+};
+
+static void *signal_and_wait(void *arg)
+{
+	struct sharer *s = arg;
+
+	for (; now() < s->end; s->rounds++) {
+		take(s->resamplefd);
+		add(s->fd, 1);
+		WAIT_FOR(take(s->resamplefd), "After %lu rounds: a raise was swallowed",
+			 s->rounds);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(resample, shared_race, 120)
+{
+	struct sharer s[2];
+	uint64_t user = 0;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		s[i] = (struct sharer) {
+			.v = &self->v,
+			.fd = new_eventfd(),
+			.resamplefd = new_eventfd(),
+			.end = now() + race_seconds(),
+		};
+		assign_resample_ok(self->v.vm, s[i].fd, GSI_LEVEL, s[i].resamplefd);
+	}
+	start_vcpu(&self->v);
+	for (i = 0; i < 2; i++)
+		TEST_ASSERT(!pthread_create(&s[i].thread, NULL, signal_and_wait, &s[i]),
+			    "pthread_create() failed");
+
+	/* And user space's line goes up and down between. */
+	for (; now() < s[0].end; user++) {
+		kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
+		kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
+		usleep(POLL_USEC);
+	}
+	for (i = 0; i < 2; i++) {
+		TEST_ASSERT(!pthread_join(s[i].thread, NULL), "pthread_join() failed");
+		TEST_ASSERT(s[i].rounds > 20, "Wanted a race, got %lu rounds", s[i].rounds);
+	}
+	stop_vcpu(&self->v);
+
+	pass(&self->v);
+	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, nobody raises it");
+	for (i = 0; i < 2; i++) {
+		close(s[i].fd);
+		close(s[i].resamplefd);
+	}
+}
+
+/* Who goes takes down what it has raised, though another one shares the line. */
+TEST_F(resample, shared_deassign)
+{
+	int fd = new_eventfd(), resamplefd = new_eventfd();
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	assign_resample_ok(self->v.vm, fd, GSI_LEVEL, resamplefd);
+	add(self->fd, 1);
+	wait_for_line(&self->v, true);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+
+	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
+	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, who raised it has gone");
+	/* It might have been the other one's. */
+	assert_resampled(resamplefd, 1, "The one that is left");
+
+	add(fd, 1);
+	wait_for_irqs(&self->v, VECTOR, 1);
+	close(fd);
+	close(resamplefd);
+}
+
+/*
+ * A device that is its own listener never takes its line down (B41, B48).  It
+ * interrupts again and again, with nothing that recurses, and now and then there
+ * is a pause, which the VM's statistics tell of.
+ */
+TEST_F_TIMEOUT(resample, storm, 120)
+{
+	uint64_t storms = 0, seen;
+	int i;
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->fd);
+	start_vcpu(&self->v);
+	add(self->fd, 1);
+	wait_for_running(&self->v, VECTOR, 100);
+
+	seen = irqs(&self->v, VECTOR);
+	usleep(1000000);
+	seen = irqs(&self->v, VECTOR) - seen;
+	ksft_print_msg("%lu interrupts a second\n", seen);
+
+	/* It takes 10,000 of them. */
+	for (i = 0; i < 4 && !storms; i++) {
+		usleep(12500000);
+		__vm_get_stat(self->v.vm, "irqfd_resample_storms", &storms, 1);
+	}
+	TEST_ASSERT(storms, "No storm has been noticed, at %lu interrupts a second", seen);
+	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
+	seen = irqs(&self->v, VECTOR);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	stop_vcpu(&self->v);
+	pass(&self->v);
+	TEST_ASSERT(irqs(&self->v, VECTOR) <= seen + 1, "Deassigned, it still interrupts");
+}
+
+/* Two that listen to each other go round as well, and end when one does. */
+TEST_F(resample, storm_of_two)
+{
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	assign_resample_ok(self->v.vm, self->resamplefd, GSI_IOAPIC, self->fd);
+	start_vcpu(&self->v);
+	add(self->fd, 1);
+	wait_for_running(&self->v, VECTOR, 100);
+	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
+	unassign_ok(self->v.vm, self->resamplefd, GSI_IOAPIC);
+	stop_vcpu(&self->v);
+	pass(&self->v);
+	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down");
+}
+
+/* A raise without a route waits for one. */
+TEST_F(resample, no_route)
+{
+	set_routes(self->v.vm, NULL, 0);
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	add(self->fd, 1);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	assert_resampled(self->resamplefd, 0, "Without a route");
+
+	set_default_routes(self->v.vm);
+	assert_resampled(self->resamplefd, 1, "With a route");
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/*
+ * User space sets a state in which the line is down: who has raised it is asked.
+ *
+ * Linux up to 6.12 and later never tells him, and he waits for ever.
+ */
+TEST_F(resample, state_restored)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	vm_ioctl(self->v.vm, KVM_GET_IRQCHIP, &chip);
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	chip.chip.ioapic.redirtbl[GSI_LEVEL].fields.mask = 1;
+	vm_ioctl(self->v.vm, KVM_SET_IRQCHIP, &chip);
+	add(self->fd, 1);
+	wait_for_line(&self->v, true);
+
+	chip.chip.ioapic.redirtbl[GSI_LEVEL].fields.mask = 0;
+	vm_ioctl(self->v.vm, KVM_SET_IRQCHIP, &chip);
+	assert_resampled(self->resamplefd, 1, "State restored");
+	add(self->fd, 1);
+	assert_irqs(&self->v, VECTOR, 1);
+	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/* The VM is closed with many lines up, in service, and eventfds that close. */
+static void *close_half(void *arg)
+{
+	int *fds = arg, i;
+
+	for (i = 0; i < 256; i += 2)
+		close(fds[i]);
+	return NULL;
+}
+
+TEST(closed_with_lines_up)
+{
+	int fds[256], resamplefds[256], i, round;
+	struct irq_vm v;
+	pthread_t thread;
+
+	for (round = 0; round < 5; round++) {
+		irq_vm_init(&v);
+		for (i = 0; i < 256; i++) {
+			fds[i] = new_eventfd();
+			resamplefds[i] = new_eventfd();
+			assign_resample_ok(v.vm, fds[i], i & 2 ? GSI_LEVEL : i, resamplefds[i]);
+			add(fds[i], 1);
+		}
+		wait_for_line(&v, true);
+		run_into_irq(&v);
+
+		TEST_ASSERT(!pthread_create(&thread, NULL, close_half, fds),
+			    "pthread_create() failed");
+		irq_vm_free(&v);
+		TEST_ASSERT(!pthread_join(thread, NULL), "pthread_join() failed");
+		for (i = 0; i < 256; i++) {
+			if (i & 1) {
+				take(fds[i]);
+				add(fds[i], 2);
+				TEST_ASSERT(take(fds[i]) == 2, "Wanted a plain eventfd");
+				close(fds[i]);
+			}
+			close(resamplefds[i]);
+		}
+	}
 }
 
 int main(int argc, char *argv[])
