@@ -11,11 +11,16 @@
 #include <time.h>
 
 #include "apic.h"
+#include "hyperv.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
+
+/* These have no routes by default. */
+#define GSI_PIC		26
+#define GSI_SINT	27
 
 /* What holds for every kind of route. */
 FIXTURE(route) {
@@ -43,9 +48,60 @@ FIXTURE_VARIANT_ADD(route, ioapic_and_pic) {
 	.gsi = GSI_BOTH,
 };
 
+/* The PIC alone, whose interrupts come in at the local APIC's LINT0. */
+FIXTURE_VARIANT_ADD(route, pic) {
+	.gsi = GSI_PIC,
+};
+
+/* Hyper-V's, where KVM has it: injected like an MSI. */
+FIXTURE_VARIANT_ADD(route, hv_sint) {
+	.gsi = GSI_SINT,
+};
+
+static void set_up_pic(struct irq_vm *v)
+{
+	const struct kvm_irq_routing_entry route = chip_route(GSI_PIC, KVM_IRQCHIP_PIC_MASTER, 0);
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_PIC_MASTER };
+
+	vm_ioctl(v->vm, KVM_GET_IRQCHIP, &chip);
+	chip.chip.pic.irq_base = VECTOR;
+	chip.chip.pic.imr = 0xfe;
+	chip.chip.pic.auto_eoi = 1;
+	vm_ioctl(v->vm, KVM_SET_IRQCHIP, &chip);
+	set_routes(v->vm, &route, 1);
+}
+
+static void set_up_sint(struct irq_vm *v)
+{
+	const struct kvm_irq_routing_entry route = {
+		.gsi = GSI_SINT,
+		.type = KVM_IRQ_ROUTING_HV_SINT,
+		.u.hv_sint.vcpu = 0,
+		.u.hv_sint.sint = 2,
+	};
+
+	struct kvm_vcpu *vcpu = v->vcpu;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_HYPERV_SYNIC));
+	vcpu_enable_cap(vcpu, KVM_CAP_HYPERV_SYNIC, 0);
+	vcpu_set_msr(vcpu, HV_X64_MSR_SCONTROL, 1);
+	vcpu_set_msr(vcpu, HV_X64_MSR_SINT2, VECTOR);
+	set_routes(v->vm, &route, 1);
+}
+
+/* A VM that has this GSI. */
+static void route_vm_init(struct irq_vm *v, uint32_t gsi)
+{
+	irq_vm_init(v);
+	if (gsi == GSI_PIC)
+		set_up_pic(v);
+	else if (gsi == GSI_SINT)
+		set_up_sint(v);
+}
+
 FIXTURE_SETUP(route)
 {
-	irq_vm_init(&self->v);
+	route_vm_init(&self->v, variant->gsi);
 	self->gsi = variant->gsi;
 	self->fd = new_eventfd();
 }
@@ -331,7 +387,7 @@ TEST_F(route, vm_closed_first)
 	TEST_ASSERT(left == 5, "Wanted a count of 5, read %lu", left);
 
 	/* Free for another VM at once. */
-	irq_vm_init(&self->v);
+	route_vm_init(&self->v, self->gsi);
 	assign_ok(self->v.vm, self->fd, self->gsi);
 	add(self->fd, 1);
 	assert_irqs(&self->v, VECTOR, 1);
@@ -360,7 +416,7 @@ TEST_F(route, vm_closed_under_fire)
 			    "Round %d: wanted a count of 5 to %lu after the VM is gone, read %lu",
 			    i, READ_ONCE(shooter.shots) + 1 - before, left);
 
-		irq_vm_init(&self->v);
+		route_vm_init(&self->v, self->gsi);
 	}
 
 	stop_shooting(&shooter);
@@ -676,6 +732,42 @@ TEST_F(vm, semaphore)
 	close(fd);
 }
 
+/*
+ * And it gives one interrupt for each signal, not for each count: a signal takes
+ * one of its counts and leaves the others for the user space that counts them.
+ */
+TEST_F(vm, semaphore_counts)
+{
+	int fd = eventfd(3, EFD_NONBLOCK | EFD_CLOEXEC | EFD_SEMAPHORE), i;
+
+	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
+
+	/* What is pending at assign is one event. */
+	assign_ok(self->v.vm, fd, GSI_MSI);
+	assert_irqs(&self->v, VECTOR, 1);
+	TEST_ASSERT(take(fd) == 1 && take(fd) == 1 && !take(fd),
+		    "Pending count of 3: wanted 2 to be left, one by one");
+
+	for (i = 1; i <= 10; i++) {
+		add(fd, 1);
+		TEST_ASSERT(!take(fd), "Signal %d: wanted the count to be gone", i);
+		wait_for_irqs(&self->v, VECTOR, 1 + i);
+	}
+
+	add(fd, 5);
+	assert_irqs(&self->v, VECTOR, 12);
+	for (i = 0; i < 4; i++)
+		TEST_ASSERT(take(fd) == 1, "Write of 5: wanted 4 to be left, got %d", i);
+	TEST_ASSERT(!take(fd), "Write of 5: wanted 4 to be left, got more");
+
+	/* Deassign takes one as well, if there is any. */
+	add(fd, 3);
+	assert_irqs(&self->v, VECTOR, 13);
+	unassign_ok(self->v.vm, fd, GSI_MSI);
+	TEST_ASSERT(take(fd) == 1 && !take(fd), "After deassign: wanted 1 of 3 to be left");
+	close(fd);
+}
+
 static void *write_one(void *arg)
 {
 	add(*(int *)arg, 1);
@@ -833,6 +925,31 @@ static bool irq_is_pending(struct irq_vm *v, uint8_t vector)
 	return lapic.regs[APIC_IRR + vector / 32 * 16 + vector % 32 / 8] & (1 << vector % 8);
 }
 
+/*
+ * What an irqfd raises and lowers is a line of irqfds' own.
+ *
+ * Linux up to 6.12 and later takes the level down that user space has raised.
+ */
+TEST_F(vm, level_of_user_space)
+{
+	const uint32_t mask = 1u << GSI_LEVEL;
+	int i;
+
+	assign_ok(self->v.vm, self->fd, GSI_LEVEL);
+	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
+
+	for (i = 0; i < SETTLE_PASSES; i++) {
+		add(self->fd, 1);
+		usleep(SETTLE_USEC);
+		TEST_ASSERT(ioapic_state(self->v.vm).irr & mask,
+			    "Wanted the line up, user space holds it");
+	}
+
+	kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
+	TEST_ASSERT(!(ioapic_state(self->v.vm).irr & mask), "Wanted the line down");
+	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
+}
+
 struct one_by_one {
 	pthread_barrier_t barrier;
 	int rounds;
@@ -884,6 +1001,94 @@ TEST_F(vm, route_change_within_edge)
 
 	TEST_ASSERT(!pthread_join(thread, NULL), "pthread_join() failed");
 	pthread_barrier_destroy(&o.barrier);
+}
+
+/*
+ * Two eventfds on one edge.  The second comes when the guest has taken the first,
+ * which may be on its way down still: one that is lost in that is never told.
+ *
+ * Linux up to 6.12 and later can lose it.  It takes a worker that is held up
+ * between the halves, so it's rare.
+ */
+TEST_F(vm, edges_of_two)
+{
+	int fd = new_eventfd(), i;
+
+	assign_ok(self->v.vm, self->fd, GSI_IOAPIC);
+	assign_ok(self->v.vm, fd, GSI_IOAPIC);
+
+	for (i = 0; i < 500; i++) {
+		add(i & 1 ? fd : self->fd, 1);
+		WAIT_FOR(irq_is_pending(&self->v, VECTOR), "Round %d: the signal is lost", i);
+		pass(&self->v);
+	}
+	assert_irqs(&self->v, VECTOR, 500);
+	close(fd);
+}
+
+/* A vCPU that is never run; its local APIC is in x2APIC mode and enabled. */
+static struct kvm_vcpu *add_x2apic_vcpu(struct kvm_vm *vm, uint32_t id)
+{
+	struct kvm_vcpu *vcpu = __vm_vcpu_add(vm, id);
+	struct kvm_lapic_state lapic;
+
+	vcpu_init_cpuid(vcpu, kvm_get_supported_cpuid());
+	vcpu_set_msr(vcpu, MSR_IA32_APICBASE,
+		     APIC_DEFAULT_GPA | MSR_IA32_APICBASE_ENABLE | X2APIC_ENABLE);
+	vcpu_ioctl(vcpu, KVM_GET_LAPIC, &lapic);
+	lapic.regs[APIC_SPIV + 1] |= APIC_SPIV_APIC_ENABLED >> 8;
+	vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
+	return vcpu;
+}
+
+static bool vcpu_has_pending(struct kvm_vcpu *vcpu, uint8_t vector)
+{
+	struct irq_vm v = { .vcpu = vcpu };
+
+	return irq_is_pending(&v, vector);
+}
+
+/*
+ * With the IOAPIC in user space, and with a destination that takes more than 8
+ * bits, which are there from when KVM_CAP_X2APIC_API is enabled: an irqfd that has
+ * delivered before must heed it.
+ */
+TEST_F(vm, split_x2apic)
+{
+	struct kvm_irq_routing_entry routes[] = {
+		msi_route(GSI_MSI, VECTOR), msi_route(GSI_MSI2, VECTOR2),
+	};
+	struct kvm_vm *vm = vm_create_barebones();
+	int fd = new_eventfd();
+	struct kvm_vcpu *low, *high;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_X2APIC_API));
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_MAX_VCPU_ID) > 300);
+	vm_enable_cap(vm, KVM_CAP_SPLIT_IRQCHIP, 24);
+	low = add_x2apic_vcpu(vm, 300 & 0xff);
+
+	/* 300: bits 0 to 7 in the address, the others in its upper half. */
+	routes[1].u.msi.address_lo |= (300 & 0xff) << 12;
+	routes[1].u.msi.address_hi = 300 & ~0xff;
+	set_routes(vm, routes, 2);
+	assign_ok(vm, self->fd, GSI_MSI);
+	assign_ok(vm, fd, GSI_MSI2);
+
+	/* Nobody has id 0; without the capability the upper half isn't looked at. */
+	add(self->fd, 1);
+	TEST_ASSERT(!vcpu_has_pending(low, VECTOR), "An MSI for id 0 went to id %u", low->id);
+	add(fd, 1);
+	TEST_ASSERT(vcpu_has_pending(low, VECTOR2), "The MSI hasn't gone to id %u", low->id);
+
+	vm_enable_cap(vm, KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS);
+	high = add_x2apic_vcpu(vm, 300);
+	add(fd, 1);
+	TEST_ASSERT(vcpu_has_pending(high, VECTOR2), "The MSI hasn't gone to id 300");
+	TEST_ASSERT(!take(fd), "Wanted the count to be gone");
+
+	kvm_vm_free(vm);
+	close(fd);
 }
 
 static unsigned long unreclaimable_kb(void)

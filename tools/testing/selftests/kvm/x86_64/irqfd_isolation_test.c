@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * irqfd: what is stuck or starved in one place is nobody else's matter.
+ */
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "apic.h"
+#include "irq_vm.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define GSI_XEN		30
+#define XEN_PORT	1
+#define XEN_GPA		0xc0000000ul
+#define XEN_SLOT	10
+
+/* What must not take a wait for somebody else's end. */
+#define BOUND_SEC	5
+
+/*
+ * A VM whose worker can be stuck: an event channel is raised in a page of the
+ * guest's memory, which is not there and comes when the test says so.
+ */
+struct stuck_vm {
+	struct irq_vm v;
+	void *page;
+	int uffd;
+	int fd;
+};
+
+static int new_uffd(void *page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)page, .len = PAGE_SIZE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (uffd < 0)
+		return -1;
+	TEST_ASSERT(!ioctl(uffd, UFFDIO_API, &api), "UFFDIO_API: %s", strerror(errno));
+	TEST_ASSERT(!ioctl(uffd, UFFDIO_REGISTER, &reg), "UFFDIO_REGISTER: %s", strerror(errno));
+	return uffd;
+}
+
+static void set_xen_route(struct kvm_vm *vm)
+{
+	const struct kvm_irq_routing_entry entries[] = {
+		msi_route(GSI_MSI, VECTOR),
+		chip_route(GSI_IOAPIC, KVM_IRQCHIP_IOAPIC, GSI_IOAPIC),
+		{
+			.gsi = GSI_XEN,
+			.type = KVM_IRQ_ROUTING_XEN_EVTCHN,
+			.u.xen_evtchn.port = XEN_PORT,
+			.u.xen_evtchn.priority = KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL,
+		},
+	};
+
+	set_routes(vm, entries, ARRAY_SIZE(entries));
+}
+
+static void stuck_vm_init(struct stuck_vm *s)
+{
+	struct kvm_xen_hvm_config config = { .msr = 0x40000000 };
+	struct kvm_xen_hvm_attr attr = {
+		.type = KVM_XEN_ATTR_TYPE_LONG_MODE,
+		.u.long_mode = 1,
+	};
+
+	irq_vm_init(&s->v);
+	vm_userspace_mem_region_add(s->v.vm, VM_MEM_SRC_ANONYMOUS, XEN_GPA, XEN_SLOT, 1, 0);
+	s->page = addr_gpa2hva(s->v.vm, XEN_GPA);
+	WRITE_ONCE(*(char *)s->page, 0);
+
+	vm_ioctl(s->v.vm, KVM_XEN_HVM_CONFIG, &config);
+	vm_ioctl(s->v.vm, KVM_XEN_HVM_SET_ATTR, &attr);
+	attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
+	attr.u.shared_info.gfn = XEN_GPA / PAGE_SIZE;
+	vm_ioctl(s->v.vm, KVM_XEN_HVM_SET_ATTR, &attr);
+	set_xen_route(s->v.vm);
+
+	s->uffd = new_uffd(s->page);
+	TEST_REQUIRE(s->uffd >= 0);
+	s->fd = new_eventfd();
+	assign_ok(s->v.vm, s->fd, GSI_XEN);
+}
+
+/* Once it returns, the worker waits for the page. */
+static void stick(struct stuck_vm *s)
+{
+	struct pollfd pfd = { .fd = s->uffd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	TEST_ASSERT(!madvise(s->page, PAGE_SIZE, MADV_DONTNEED), "madvise(): %s", strerror(errno));
+	add(s->fd, 1);
+	TEST_ASSERT(poll(&pfd, 1, WAIT_SEC * 1000) == 1, "Wanted the injection to need the page");
+	TEST_ASSERT(read(s->uffd, &msg, sizeof(msg)) == sizeof(msg) &&
+		    msg.event == UFFD_EVENT_PAGEFAULT, "Wanted a page fault");
+}
+
+static void unstick(struct stuck_vm *s)
+{
+	struct uffdio_zeropage zero = {
+		.range = { .start = (uintptr_t)s->page, .len = PAGE_SIZE },
+	};
+
+	TEST_ASSERT(!ioctl(s->uffd, UFFDIO_ZEROPAGE, &zero), "UFFDIO_ZEROPAGE: %s",
+		    strerror(errno));
+}
+
+static bool port_is_pending(struct stuck_vm *s)
+{
+	/* evtchn_pending, behind the vcpu_info of 32 vCPUs. */
+	return READ_ONCE(*(uint64_t *)(s->page + 32 * 64)) & (1ull << XEN_PORT);
+}
+
+static void stuck_vm_free(struct stuck_vm *s)
+{
+	close(s->fd);
+	irq_vm_free(&s->v);
+	close(s->uffd);
+}
+
+struct task {
+	pthread_t thread;
+	struct stuck_vm *s;
+};
+
+static void *deassign_stuck(void *arg)
+{
+	struct task *t = arg;
+
+	unassign_ok(t->s->v.vm, t->s->fd, GSI_XEN);
+	return NULL;
+}
+
+/* The whole life of a VM's irqfds, each kind of end among them. */
+static void *live(void *arg)
+{
+	int fds[3] = { new_eventfd(), new_eventfd(), new_eventfd() };
+	struct irq_vm v;
+
+	irq_vm_init(&v);
+	assign_ok(v.vm, fds[0], GSI_IOAPIC);
+	assign_ok(v.vm, fds[1], GSI_IOAPIC);
+	assign_ok(v.vm, fds[2], GSI_MSI);
+	add(fds[0], 1);
+	assert_irqs(&v, VECTOR, 1);
+	unassign_ok(v.vm, fds[0], GSI_IOAPIC);
+	add(fds[1], 1);
+	close(fds[1]);
+	irq_vm_free(&v);
+	close(fds[0]);
+	close(fds[2]);
+	return NULL;
+}
+
+static bool ends(pthread_t thread)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += BOUND_SEC;
+	return !pthread_timedjoin_np(thread, NULL, &until);
+}
+
+static void start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	TEST_ASSERT(!pthread_create(thread, NULL, fn, arg), "pthread_create() failed");
+}
+
+/*
+ * One VM's injection is stuck, and so is the end that waits for it.  Another VM
+ * injects, deassigns, hangs up and closes as if nothing were.
+ *
+ * Linux up to 6.12 and later has one queue for the ends of all VMs, and waits for
+ * all that is on it.
+ */
+TEST(other_vm)
+{
+	struct stuck_vm s;
+	struct task stuck = { .s = &s };
+	bool ended, waited;
+	pthread_t other;
+
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_EVTCHN_2LEVEL);
+	stuck_vm_init(&s);
+	stick(&s);
+	start(&stuck.thread, deassign_stuck, &stuck);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	TEST_ASSERT(pthread_tryjoin_np(stuck.thread, NULL) == EBUSY,
+		    "Wanted deassign to wait for its injection");
+
+	start(&other, live, NULL);
+	ended = ends(other);
+	waited = pthread_tryjoin_np(stuck.thread, NULL) == EBUSY;
+
+	/* Before anything else, or nobody could end who waits for this. */
+	unstick(&s);
+	TEST_ASSERT(ended, "Another VM was not through within %d s", BOUND_SEC);
+	TEST_ASSERT(waited, "Wanted deassign to wait for its injection");
+	TEST_ASSERT(ends(stuck.thread), "Deassign, with the page there: not within %d s",
+		    BOUND_SEC);
+	TEST_ASSERT(port_is_pending(&s), "The event that deassign waited for is lost");
+	stuck_vm_free(&s);
+}
+
+/*
+ * In the VM itself, what isn't stuck goes on: MSIs come, and irqfds that have
+ * nothing left to inject go.
+ */
+TEST(same_vm)
+{
+	int msi_fd = new_eventfd(), idle_fd = new_eventfd();
+	struct stuck_vm s;
+
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_EVTCHN_2LEVEL);
+	stuck_vm_init(&s);
+	assign_ok(s.v.vm, msi_fd, GSI_MSI);
+	assign_ok(s.v.vm, idle_fd, GSI_IOAPIC);
+	stick(&s);
+
+	add(msi_fd, 1);
+	assert_irqs(&s.v, VECTOR, 1);
+	unassign_ok(s.v.vm, msi_fd, GSI_MSI);
+	unassign_ok(s.v.vm, idle_fd, GSI_IOAPIC);
+	assign_ok(s.v.vm, msi_fd, GSI_MSI);
+
+	unstick(&s);
+	WAIT_FOR(port_is_pending(&s), "The event is lost");
+	stuck_vm_free(&s);
+	close(msi_fd);
+	close(idle_fd);
+}
+
+/*
+ * What the scheduler keeps back for others, of all processors and, since Linux
+ * 6.12, of the hog's.
+ */
+#define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
+#define FAIR_RUNTIME	"/sys/kernel/debug/sched/fair_server/cpu1/runtime"
+
+static bool get_runtime(const char *path, long *value)
+{
+	FILE *f = fopen(path, "r");
+	bool got;
+
+	if (!f)
+		return false;
+	got = fscanf(f, "%ld", value) == 1;
+	fclose(f);
+	return got;
+}
+
+static bool set_runtime(const char *path, long value)
+{
+	FILE *f = fopen(path, "w");
+	bool done;
+
+	if (!f)
+		return false;
+	done = fprintf(f, "%ld\n", value) > 0;
+	return !fclose(f) && done;
+}
+
+struct hog {
+	pthread_t thread;
+	int fd;
+	bool signalled;
+	bool stop;
+};
+
+static void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	TEST_ASSERT(!sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity(): %s",
+		    strerror(errno));
+}
+
+/* Signal, and then leave the processor to nobody. */
+static void *hog(void *arg)
+{
+	const struct sched_param param = { .sched_priority = 50 };
+	struct hog *h = arg;
+	time_t end;
+
+	pin_to(1);
+	TEST_ASSERT(!sched_setscheduler(0, SCHED_FIFO, &param), "sched_setscheduler(): %s",
+		    strerror(errno));
+	end = now() + 2 * BOUND_SEC;
+	add(h->fd, 1);
+	WRITE_ONCE(h->signalled, true);
+	while (!READ_ONCE(h->stop) && now() < end)
+		;
+	return NULL;
+}
+
+/*
+ * A real-time task signals what is left to work, and hogs its processor.
+ *
+ * Linux up to 6.12 and later has the work done on that processor, when it's free.
+ */
+TEST(real_time_hog)
+{
+	struct irq_vm v;
+	struct hog h = { .fd = new_eventfd() };
+	long runtime, fair = 0;
+	time_t end;
+	bool came;
+
+	TEST_REQUIRE(sysconf(_SC_NPROCESSORS_ONLN) > 1);
+	TEST_REQUIRE(get_runtime(RT_RUNTIME, &runtime) && set_runtime(RT_RUNTIME, -1));
+	if (get_runtime(FAIR_RUNTIME, &fair))
+		set_runtime(FAIR_RUNTIME, 0);
+
+	irq_vm_init(&v);
+	assign_ok(v.vm, h.fd, GSI_IOAPIC);
+	pin_to(0);
+	start(&h.thread, hog, &h);
+
+	for (end = now() + BOUND_SEC; !irqs(&v, VECTOR) && now() < end; pass(&v))
+		usleep(POLL_USEC);
+	came = irqs(&v, VECTOR);
+	WRITE_ONCE(h.stop, true);
+	pthread_join(h.thread, NULL);
+	set_runtime(RT_RUNTIME, runtime);
+	if (fair)
+		set_runtime(FAIR_RUNTIME, fair);
+	TEST_ASSERT(came, "Not injected within %d s", BOUND_SEC);
+
+	assert_irqs(&v, VECTOR, 1);
+	irq_vm_free(&v);
+	close(h.fd);
+}
+
+int main(int argc, char *argv[])
+{
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
+
+	return test_harness_run(argc, argv);
+}

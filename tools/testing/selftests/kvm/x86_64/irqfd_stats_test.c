@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * irqfd: what there is, what it has done, and that doing it takes no other task.
+ *
+ * But for the last one these are of interfaces that other kernels haven't got,
+ * where they are skipped.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "apic.h"
+#include "irq_vm.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+FIXTURE(stats) {
+	struct irq_vm v;
+	int fd;
+};
+
+FIXTURE_SETUP(stats)
+{
+	irq_vm_init(&self->v);
+	self->fd = new_eventfd();
+}
+
+FIXTURE_TEARDOWN(stats)
+{
+	close(self->fd);
+	irq_vm_free(&self->v);
+}
+
+/* A line of debugfs' "irqfds". */
+struct line {
+	unsigned int gsi;
+	char route[64];
+	int eventfd;
+	char flags[64];
+	uint64_t wakeup;
+	uint64_t work;
+	uint64_t undeliverable;
+};
+
+static FILE *open_irqfds(struct kvm_vm *vm)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/irqfds", getpid(), vm->fd);
+	return fopen(path, "r");
+}
+
+static bool read_line(FILE *f, struct line *line)
+{
+	char text[256];
+	int got;
+
+	if (!fgets(text, sizeof(text), f))
+		return false;
+	got = sscanf(text,
+		     "gsi=%u route=%63s eventfd=%d flags=%63s wakeup=%lu work=%lu undeliverable=%lu",
+		     &line->gsi, line->route, &line->eventfd, line->flags, &line->wakeup,
+		     &line->work, &line->undeliverable);
+	TEST_ASSERT(got == 7, "Wanted 7 values, got %d: %s", got, text);
+	return true;
+}
+
+/* How many lines, and what the one of @gsi says. */
+static int look(struct kvm_vm *vm, uint32_t gsi, struct line *found)
+{
+	FILE *f = open_irqfds(vm);
+	struct line line;
+	int nr = 0;
+
+	TEST_ASSERT(f, "debugfs has no \"irqfds\": %s", strerror(errno));
+	while (read_line(f, &line)) {
+		if (line.gsi == gsi)
+			*found = line;
+		nr++;
+	}
+	fclose(f);
+	return nr;
+}
+
+static bool has_irqfds_file(struct kvm_vm *vm)
+{
+	FILE *f = open_irqfds(vm);
+
+	if (f)
+		fclose(f);
+	return f;
+}
+
+static int eventfd_id(int fd)
+{
+	char path[64], text[128];
+	int id = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	TEST_ASSERT(f, "%s: %s", path, strerror(errno));
+	while (fgets(text, sizeof(text), f))
+		if (sscanf(text, "eventfd-id: %d", &id) == 1)
+			break;
+	fclose(f);
+	return id;
+}
+
+static void assert_line(struct kvm_vm *vm, uint32_t gsi, const char *route, const char *flags,
+			uint64_t wakeup, uint64_t work, uint64_t undeliverable)
+{
+	struct line line = {};
+
+	look(vm, gsi, &line);
+	TEST_ASSERT(!strcmp(line.route, route) && !strcmp(line.flags, flags) &&
+		    line.wakeup == wakeup && line.work == work &&
+		    line.undeliverable == undeliverable,
+		    "GSI %u: wanted %s %s %lu %lu %lu, got %s %s %lu %lu %lu", gsi, route, flags,
+		    wakeup, work, undeliverable, line.route, line.flags, line.wakeup, line.work,
+		    line.undeliverable);
+}
+
+TEST_F(stats, debugfs)
+{
+	int fd = new_eventfd(), level_fd = new_eventfd(), resamplefd = new_eventfd(), i;
+	const struct kvm_irq_routing_entry other = msi_route(GSI_MSI2, VECTOR);
+	struct kvm_vm *vm = self->v.vm;
+	struct line line = {};
+
+	TEST_REQUIRE(has_irqfds_file(vm));
+	TEST_ASSERT(!look(vm, 0, &line), "Wanted no line without an irqfd");
+
+	assign_ok(vm, self->fd, GSI_MSI2);
+	assign_ok(vm, fd, GSI_IOAPIC);
+	assign_resample_ok(vm, level_fd, GSI_LEVEL, resamplefd);
+	TEST_ASSERT(look(vm, GSI_MSI2, &line) == 3, "Wanted 3 lines");
+	TEST_ASSERT(line.eventfd == eventfd_id(self->fd), "Wanted eventfd %d, got %d",
+		    eventfd_id(self->fd), line.eventfd);
+	assert_line(vm, GSI_MSI2, "unresolved", "-", 0, 0, 0);
+	assert_line(vm, GSI_LEVEL, "unresolved", "resample", 0, 0, 0);
+
+	for (i = 1; i <= 5; i++) {
+		add(self->fd, 1);
+		add(fd, 1);
+		wait_for_irqs(&self->v, VECTOR, i);
+		wait_for_irqs(&self->v, VECTOR2, i);
+		/* Counted when the line is down again. */
+		usleep(SETTLE_PASSES * SETTLE_USEC);
+	}
+	assert_line(vm, GSI_MSI2, "msi:0xfee00000:0x60", "-", 5, 0, 0);
+	assert_line(vm, GSI_IOAPIC, "irqchip:2.20", "-", 0, 5, 0);
+
+	/* Seen lazily: stale until the next event. */
+	set_routes(vm, &other, 1);
+	assert_line(vm, GSI_MSI2, "msi:0xfee00000:0x60", "stale", 5, 0, 0);
+	add(self->fd, 1);
+	assert_line(vm, GSI_MSI2, "msi:0xfee00000:0x50", "-", 6, 0, 0);
+	add(fd, 1);
+	assert_line(vm, GSI_IOAPIC, "none", "-", 0, 5, 1);
+
+	/* One that ends leaves it, by whichever cause. */
+	unassign_ok(vm, self->fd, GSI_MSI2);
+	close(fd);
+	WAIT_FOR(look(vm, 0, &line) == 1, "Wanted one line to be left");
+	close(level_fd);
+	WAIT_FOR(!look(vm, 0, &line), "Wanted no line to be left");
+	close(resamplefd);
+}
+
+/* Thousands of irqfds are shown each once, in as many reads as it takes. */
+TEST_F(stats, debugfs_many)
+{
+	const int nr = 500;
+	struct line line;
+	int *fds, i;
+	FILE *f;
+
+	TEST_REQUIRE(has_irqfds_file(self->v.vm));
+	fds = calloc(nr, sizeof(*fds));
+	for (i = 0; i < nr; i++) {
+		fds[i] = new_eventfd();
+		assign_ok(self->v.vm, fds[i], i);
+	}
+
+	f = open_irqfds(self->v.vm);
+	for (i = 0; read_line(f, &line); i++)
+		TEST_ASSERT(line.gsi < nr && fds[line.gsi] >= 0 &&
+			    line.eventfd == eventfd_id(fds[line.gsi]),
+			    "Line %d: GSI %u, eventfd %d", i, line.gsi, line.eventfd);
+	fclose(f);
+	TEST_ASSERT(i == nr, "Wanted %d lines, got %d", nr, i);
+
+	for (i = 0; i < nr; i++)
+		close(fds[i]);
+	free(fds);
+}
+
+static bool has_stats(struct kvm_vm *vm)
+{
+	uint64_t data = ~0ull;
+
+	__vm_get_stat(vm, "irqfd_injected", &data, 1);
+	return data != ~0ull;
+}
+
+static void assert_stats(struct kvm_vm *vm, uint64_t injected, uint64_t work, uint64_t lost)
+{
+	uint64_t got[] = {
+		vm_get_stat(vm, "irqfd_injected"), vm_get_stat(vm, "irqfd_injected_from_work"),
+		vm_get_stat(vm, "irqfd_undeliverable"),
+	};
+
+	TEST_ASSERT(got[0] == injected && got[1] == work && got[2] == lost,
+		    "Wanted %lu injected, %lu from work, %lu undeliverable, got %lu, %lu, %lu",
+		    injected, work, lost, got[0], got[1], got[2]);
+}
+
+/* The totals stay when an irqfd goes. */
+TEST_F(stats, totals)
+{
+	struct kvm_vm *vm = self->v.vm;
+	int fd = new_eventfd(), i;
+
+	TEST_REQUIRE(has_stats(vm));
+	assert_stats(vm, 0, 0, 0);
+
+	assign_ok(vm, self->fd, GSI_MSI2);
+	assign_ok(vm, fd, GSI_IOAPIC);
+	for (i = 1; i <= 10; i++) {
+		add(self->fd, 1);
+		add(fd, 1);
+		wait_for_irqs(&self->v, VECTOR, i);
+		wait_for_irqs(&self->v, VECTOR2, i);
+	}
+	unassign_ok(vm, self->fd, GSI_MSI2);
+	unassign_ok(vm, fd, GSI_IOAPIC);
+	assert_stats(vm, 10, 10, 0);
+
+	assign_ok(vm, self->fd, GSI_MSI2);
+	add(self->fd, 1);
+	assert_stats(vm, 11, 10, 0);
+	close(fd);
+}
+
+/*
+ * What can't be delivered is counted.
+ *
+ * Linux up to 6.12 and later drops it without a word.
+ */
+TEST_F(stats, undeliverable)
+{
+	struct kvm_irq_routing_entry route = msi_route(GSI_MSI, VECTOR);
+	struct kvm_vm *vm = self->v.vm;
+	int fd = new_eventfd();
+
+	TEST_REQUIRE(has_stats(vm));
+
+	/* A GSI that no table can have. */
+	assign_ok(vm, fd, ~0u);
+	add(fd, 1);
+	assert_stats(vm, 0, 0, 1);
+	unassign_ok(vm, fd, ~0u);
+
+	/* No vCPU there. */
+	route.u.msi.address_lo |= 7 << 12;
+	set_routes(vm, &route, 1);
+	assign_ok(vm, self->fd, GSI_MSI);
+	add(self->fd, 1);
+	assert_stats(vm, 0, 0, 2);
+
+	/* A logical destination that nobody has: id 0 has the lowest bit. */
+	route.u.msi.address_lo = APIC_DEFAULT_GPA | 6 << 12 | 1 << 2;
+	set_routes(vm, &route, 1);
+	add(self->fd, 1);
+	assert_stats(vm, 0, 0, 3);
+
+	/* No route at all, and one again. */
+	set_routes(vm, NULL, 0);
+	add(self->fd, 1);
+	assert_stats(vm, 0, 0, 4);
+	set_msi_route(vm, VECTOR);
+	add(self->fd, 1);
+	assert_stats(vm, 1, 0, 4);
+	assert_irqs(&self->v, VECTOR, 1);
+	close(fd);
+}
+
+/* A masked pin is nobody's interrupt either. */
+TEST_F(stats, masked)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+	struct kvm_vm *vm = self->v.vm;
+
+	TEST_REQUIRE(has_stats(vm));
+	vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
+	chip.chip.ioapic.redirtbl[GSI_IOAPIC].fields.mask = 1;
+	vm_ioctl(vm, KVM_SET_IRQCHIP, &chip);
+
+	assign_ok(vm, self->fd, GSI_IOAPIC);
+	add(self->fd, 1);
+	unassign_ok(vm, self->fd, GSI_IOAPIC);
+	assert_stats(vm, 0, 0, 1);
+}
+
+static uint64_t switches(void)
+{
+	uint64_t ctxt = 0;
+	char text[4096];
+	FILE *f;
+
+	f = fopen("/proc/stat", "r");
+	TEST_ASSERT(f, "/proc/stat: %s", strerror(errno));
+	while (fgets(text, sizeof(text), f))
+		if (sscanf(text, "ctxt %lu", &ctxt) == 1)
+			break;
+	fclose(f);
+	return ctxt;
+}
+
+/* An MSI takes nobody but who signals: what others do meanwhile is no tenth of it. */
+TEST_F(stats, no_context_switch)
+{
+	const int nr = 20000;
+	struct rusage before, after;
+	uint64_t all;
+	int i;
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	add(self->fd, 1);
+
+	TEST_ASSERT(!getrusage(RUSAGE_THREAD, &before), "getrusage(): %s", strerror(errno));
+	all = switches();
+	for (i = 0; i < nr; i++)
+		add(self->fd, 1);
+	all = switches() - all;
+	TEST_ASSERT(!getrusage(RUSAGE_THREAD, &after), "getrusage(): %s", strerror(errno));
+
+	TEST_ASSERT(after.ru_nvcsw == before.ru_nvcsw,
+		    "%d signals: wanted never to wait, did %ld times", nr,
+		    after.ru_nvcsw - before.ru_nvcsw);
+	TEST_ASSERT(all < nr / 10, "%d signals: %lu context switches", nr, all);
+	assert_irqs(&self->v, VECTOR, 1);
+}
+
+int main(int argc, char *argv[])
+{
+	struct kvm_vcpu *vcpu;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_BINARY_STATS_FD));
+
+	/* So that not every subtest switches virtualization on and off. */
+	vm_create_with_one_vcpu(&vcpu, NULL);
+
+	return test_harness_run(argc, argv);
+}
