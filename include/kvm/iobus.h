@@ -67,7 +67,7 @@ static inline u32 kvm_iosignalfd_bus_len(enum kvm_bus bus_idx, int len)
 	return bus_idx << 8 | len;
 }
 
-/* Where a vCPU remembers a write, by a number made of address and value. */
+/* Where a vCPU remembers a write: a number made of address, length and value. */
 static __always_inline struct kvm_ring *kvm_iosignalfd_slot(struct kvm_vcpu *vcpu,
 							    u32 key)
 {
@@ -103,13 +103,13 @@ static __always_inline int kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
 						     u64 value)
 {
 	u32 bus_len = kvm_iosignalfd_bus_len(bus_idx, len);
-	struct kvm_ring *ring = kvm_iosignalfd_slot(vcpu, addr);
+	struct kvm_ring *ring = kvm_iosignalfd_slot(vcpu, addr + len);
 
 	if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value)) {
 		if (!len)
 			return -EAGAIN;
 		value &= GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);
-		ring = kvm_iosignalfd_slot(vcpu, addr + value);
+		ring = kvm_iosignalfd_slot(vcpu, addr + len + value);
 		if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value))
 			return -EAGAIN;
 	}
@@ -143,7 +143,7 @@ static inline void kvm_iosignalfd_remember(struct kvm_vcpu *vcpu,
 	if (BITS_PER_LONG < 64)
 		return;
 
-	*kvm_iosignalfd_slot(vcpu, addr + value) = (struct kvm_ring) {
+	*kvm_iosignalfd_slot(vcpu, addr + len + value) = (struct kvm_ring) {
 		.item = item,
 		.gen = gen,
 		.addr = addr,
