@@ -68,15 +68,17 @@ def options(argv):
     cut = argv.index("--") if "--" in argv else len(argv)
     p = Parser(prog="scripts/vm", usage=USAGE, description=ABOUT, epilog=NOTES, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--kvm", choices=("ours", "stock"), default="ours",
-                   help="KVM modules: build/modules, or those of the kernel image (default: ours)")
+    p.add_argument("--kvm", metavar="KVM", default="ours",
+                   help="KVM modules: ours, in build/modules, stock, those of the kernel image, or "
+                        "a directory of others (default: ours)")
     p.add_argument("--kernel", choices=("cloud", "rt", *OWN), default="cloud",
                    help="Debian's cloud kernel, its PREEMPT_RT one, or one of scripts/debug-kernel "
                         "(default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
                    help="SVM in QEMU or VMX in Bochs; the real one where it can be nested")
     p.add_argument("--icount", action="store_true",
-                   help="one instruction is one nanosecond of guest time; one processor (amd)")
+                   help="one instruction is one nanosecond of guest time, in Bochs ten; one "
+                        "processor")
     p.add_argument("--smp", type=int, metavar="N", help="processors (default: 2; intel: 1)")
     p.add_argument("--mem", metavar="M",
                    help="memory in MiB, or with a G in GiB (default: 2048; intel: 1024)")
@@ -110,8 +112,8 @@ def complete(o):
         raise Trouble(f"--kernel {o.kernel} has no stock modules: --kvm stock is for cloud and rt")
     if o.kernel in OWN and o.bochs:
         raise Trouble(f"--kernel {o.kernel} does not start in Bochs: use --cpu amd")
-    if o.icount and o.cpu != "amd":
-        raise Trouble("--icount is QEMU's: it goes with --cpu amd")
+    if o.kvm not in ("ours", "stock") and not os.path.isdir(o.kvm):
+        raise Trouble(f"--kvm {o.kvm}: neither ours, nor stock, nor a directory")
     if o.shell and o.bochs:
         raise Trouble("--shell does not work in Bochs: use --cpu amd")
     if o.shell and not os.isatty(0):
@@ -149,15 +151,15 @@ def kernel_image(kind):
     return image, release, path
 
 
-def our_modules(kind):
+def our_modules(kind, kvm):
     """Those that go before what the image has; a kernel of our own is built with them."""
-    if kind in OWN:
+    if kind in OWN or kvm == "stock":
         return []
-    where = os.path.join(BUILD, "modules", kind)
+    where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
     names = ("kvm.ko", "kvm-amd.ko", "kvm-intel.ko")
     for name in names:
         if not os.path.exists(os.path.join(where, name)):
-            raise Trouble(f"build/modules/{kind}/{name} is missing: run make modules")
+            raise Trouble(f"{os.path.relpath(where, TOP)}/{name} is missing: run make modules")
     return [os.path.join(where, f) for f in sorted(os.listdir(where)) if f.endswith(".ko")]
 
 
@@ -193,7 +195,7 @@ def environment(o):
 
 def build_initrd(o, path):
     image, release, kernel = kernel_image(o.kernel)
-    modules = initramfs.Modules(image, release, our_modules(o.kernel) if o.kvm == "ours" else ())
+    modules = initramfs.Modules(image, release, our_modules(o.kernel, o.kvm))
     names = modules.order([f"kvm-{o.cpu}", *o.module])
     base = initramfs.base(modules, names)
 

@@ -33,32 +33,6 @@ static void doorbells_destroy(struct doorbells *d)
 	close(d->fd);
 }
 
-static void bench_no_doorbell(struct doorbells *d, const char *name,
-			      enum tinyvm_bus bus, uint64_t addr)
-{
-	measure_report(name, 1, exit_cost(&d->vm, bus, addr, NULL, NULL));
-}
-
-static void bench_doorbell(struct doorbells *d, const char *name,
-			   enum tinyvm_bus bus, uint64_t addr)
-{
-	must(tinyvm_iosignalfd(&d->vm, bus, addr, 0, d->fd, 0), name);
-	measure_report(name, 1, ring_cost(&d->vm, bus, addr, 1));
-}
-
-void bench_exit(void)
-{
-	struct doorbells d;
-
-	doorbells_create(&d, TINYVM_PIO);
-	bench_no_doorbell(&d, "exit-to-user-pio", TINYVM_PIO, PORT);
-	bench_no_doorbell(&d, "exit-to-user-mmio", TINYVM_MMIO,
-			  TINYVM_MMIO_BASE);
-	bench_doorbell(&d, "doorbell-pio", TINYVM_PIO, PORT);
-	bench_doorbell(&d, "doorbell-mmio", TINYVM_MMIO, TINYVM_MMIO_BASE);
-	doorbells_destroy(&d);
-}
-
 static void value(struct doorbells *d, unsigned int i, uint32_t flags)
 {
 	must(tinyvm_iosignalfd(&d->vm, d->bus, PORT, i, d->fd,

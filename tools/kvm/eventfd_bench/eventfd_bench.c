@@ -22,13 +22,15 @@ static const struct group {
 	const char *name;
 	void (*run)(void);
 	const char *what;
+	bool by_name;
 } groups[] = {
-	{ "exit", bench_exit, "a write that goes to user space, or rings" },
-	{ "flags", bench_flags, "a ring with the flags of our own" },
-	{ "values", bench_values, "N values at one port" },
-	{ "addresses", bench_addresses, "N addresses" },
-	{ "irqfd", bench_irqfd, "N irqfds, routing, VM close" },
-	{ "level", bench_level, "N level irqfds, and an interrupt elsewhere" },
+	{ "exit", bench_exit, "a write that goes to user space, or rings", false },
+	{ "floor", bench_floor, "an exit that does nothing; needs floor.patch", true },
+	{ "flags", bench_flags, "a ring with the flags of our own", false },
+	{ "values", bench_values, "N values at one port", false },
+	{ "addresses", bench_addresses, "N addresses", false },
+	{ "irqfd", bench_irqfd, "N irqfds, routing, VM close", false },
+	{ "level", bench_level, "N level irqfds, and an interrupt elsewhere", false },
 };
 
 int new_eventfd(void)
@@ -93,9 +95,10 @@ static void usage(void)
 {
 	unsigned int i;
 
-	printf("%s [-m MAX] [GROUP...]\n"
+	printf("%s [-m MAX] [-u NS] [GROUP...]\n"
 	       "  -m MAX  leave out every N above MAX (default %u)\n"
-	       "groups, all of them by default:\n",
+	       "  -u NS   an instruction takes NS nanoseconds (default 1)\n"
+	       "groups, by default all but floor:\n",
 	       program_invocation_short_name, max_n);
 	for (i = 0; i < ARRAY_SIZE(groups); i++)
 		printf("  %-10s %s\n", groups[i].name, groups[i].what);
@@ -108,7 +111,7 @@ static bool wanted(const struct group *group, int argc, char **argv)
 	for (i = optind; i < argc; i++)
 		if (!strcmp(argv[i], group->name))
 			return true;
-	return optind == argc;
+	return optind == argc && !group->by_name;
 }
 
 static bool known(const char *name)
@@ -137,13 +140,19 @@ int main(int argc, char **argv)
 	unsigned int i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "m:h")) != -1) {
+	while ((opt = getopt(argc, argv, "m:u:h")) != -1) {
 		switch (opt) {
 		case 'm':
 			max_n = strtoul(optarg, NULL, 0);
 			errno = 0;
 			if (!max_n)
 				tinyvm_die("-m wants a number above 0");
+			break;
+		case 'u':
+			measure_unit = strtoul(optarg, NULL, 0);
+			errno = 0;
+			if (!measure_unit)
+				tinyvm_die("-u wants a number above 0");
 			break;
 		case 'h':
 			usage();

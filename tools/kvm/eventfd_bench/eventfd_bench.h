@@ -36,6 +36,7 @@ void bench_pair(const char *up_name, measure_op up, const char *down_name,
 
 void bench_exit(void);
 void bench_flags(void);
+void bench_floor(void);
 void bench_values(void);
 void bench_addresses(void);
 void bench_irqfd(void);

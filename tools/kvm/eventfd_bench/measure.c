@@ -38,6 +38,8 @@ static struct soaker {
 	uint64_t turns;
 } soaker;
 
+unsigned int measure_unit = 1;
+
 static uint64_t clock_cost;	/* of measure_now() itself */
 static double turn_cost;	/* of the soaker */
 static uint64_t quiet_work;	/* busy_with_nothing(), once known */
@@ -125,7 +127,7 @@ uint64_t samples_median(const struct samples *s)
 void measure_report(const char *name, unsigned int n, uint64_t instructions)
 {
 	printf("%-24s %8u %12llu\n", name, n,
-	       (unsigned long long)instructions);
+	       (unsigned long long)(instructions / measure_unit));
 	fflush(stdout);
 }
 

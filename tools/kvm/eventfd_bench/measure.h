@@ -23,7 +23,10 @@ void measure_init(void);
 
 uint64_t measure_now(void);
 
-/* Print one result, "name n instructions". */
+/* How many of measure_now()'s units an instruction takes, at first one. */
+extern unsigned int measure_unit;
+
+/* Print one result, "name n instructions"; they are given in measure_now()'s unit. */
 void measure_report(const char *name, unsigned int n, uint64_t instructions);
 
 struct samples {

@@ -16,9 +16,16 @@ import sys
 # Operation: its name in the Markdown fragment, or None: only in the others.
 OPERATIONS = {
     "exit-to-user-pio": "PIO write that exits to user space",
+    "exit-to-user-pio-value": "the same where an iosignalfd takes another value",
     "exit-to-user-mmio": "MMIO write that exits to user space",
+    "exit-floor": "PIO write that does nothing and re-enters",
     "doorbell-pio": "PIO ring, one eventfd",
+    "doorbell-pio-value": "PIO ring, one eventfd, one value",
+    "doorbell-pio-real": "PIO ring, one eventfd, a guest in real mode",
     "doorbell-mmio": "MMIO ring, one eventfd",
+    "doorbell-mmio-value": "MMIO ring, one eventfd, one value",
+    "doorbell-mmio-any": "MMIO ring, one eventfd, no length",
+    "ring-pio-in-turn": "PIO rings, N ports in turn",
     "doorbell-pio-hangup": "PIO ring, watched for the eventfd's hang-up",
     "doorbell-pio-post": "PIO ring, the value posted",
     "doorbell-pio-fanout": "PIO ring, N eventfds share it",
@@ -57,6 +64,12 @@ OPERATIONS = {
     "vm-release-addr-work": "closing the VM with N addresses",
 }
 
+# These are measured on both vendors' hosts.
+BOTH_VENDORS = ("exit-", "doorbell-pio", "doorbell-mmio", "ring-pio-in-turn")
+NOT_THERE = ("hangup", "post", "fanout")
+OPERATIONS |= {f"intel-{name}": f"Intel: {text}" for name, text in OPERATIONS.items()
+               if name.startswith(BOTH_VENDORS) and not name.endswith(NOT_THERE)}
+
 # The columns of the Markdown fragment. A full routing table has no room for
 # 4,096 and one more, so the rows of irqfd have 4,000 there.
 COLUMNS = (1, 64, 1024, 4096, 16384)
@@ -64,8 +77,9 @@ STAND_IN = {4096: 4000}
 
 NOTES = """\
 Instructions for one operation where N are registered, host and guest together,
-counted by the emulator (QEMU -icount) as nanoseconds of CLOCK_MONOTONIC; one
-processor, a guest in 64-bit mode. A world switch counts as one.
+counted by the emulator (QEMU -icount, an AMD host) as nanoseconds of
+CLOCK_MONOTONIC; one processor, a guest in 64-bit mode. A world switch counts as
+one. Rows of Intel are counted by Bochs, ten nanoseconds an instruction.
 
 - Medians: of 9 batches of rings, of the 16 operations that reach N, of 48
   signals, of 7 routing tables. An operation ends when its caller goes on; if the

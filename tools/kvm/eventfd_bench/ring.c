@@ -17,12 +17,15 @@
 #define BATCH_MAX	500U
 #define NR_BATCHES	9
 
-static uint64_t timed_rings(struct tinyvm *vm, enum tinyvm_bus bus,
-			    uint64_t addr, uint32_t value, unsigned int times)
+static uint64_t timed_rings(struct tinyvm *vm, const uint8_t *routine,
+			    uint64_t arg1, uint64_t arg2, unsigned int times)
 {
-	uint64_t before = measure_now();
-	uint64_t exits = tinyvm_ring(vm, bus, addr, value, times);
-	uint64_t cost = measure_now() - before;
+	uint64_t before, cost, exits;
+
+	before = measure_now();
+	tinyvm_call(vm, routine, arg1, arg2, times);
+	exits = tinyvm_finish(vm);
+	cost = measure_now() - before;
 
 	errno = 0;
 	if (exits)
@@ -31,16 +34,16 @@ static uint64_t timed_rings(struct tinyvm *vm, enum tinyvm_bus bus,
 	return cost;
 }
 
-uint64_t ring_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
-		   uint32_t value)
+uint64_t ring_cost_of(struct tinyvm *vm, const uint8_t *routine, uint64_t arg1,
+		      uint64_t arg2)
 {
 	struct samples one = { }, batch = { };
 	uint64_t estimate, times;
 	int i;
 
 	/* The first ones find nothing in any cache of KVM's. */
-	timed_rings(vm, bus, addr, value, BATCH_MIN);
-	estimate = timed_rings(vm, bus, addr, value, BATCH_MIN) / BATCH_MIN;
+	timed_rings(vm, routine, arg1, arg2, BATCH_MIN);
+	estimate = timed_rings(vm, routine, arg1, arg2, BATCH_MIN) / BATCH_MIN;
 	times = BATCH_COST / (estimate + 1);
 	if (times < BATCH_MIN)
 		times = BATCH_MIN;
@@ -48,11 +51,19 @@ uint64_t ring_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		times = BATCH_MAX;
 
 	for (i = 0; i < NR_BATCHES; i++) {
-		samples_add(&one, timed_rings(vm, bus, addr, value, 1));
+		samples_add(&one, timed_rings(vm, routine, arg1, arg2, 1));
 		samples_add(&batch,
-			    timed_rings(vm, bus, addr, value, times + 1));
+			    timed_rings(vm, routine, arg1, arg2, times + 1));
 	}
 	return (samples_median(&batch) - samples_median(&one)) / times;
+}
+
+uint64_t ring_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
+		   uint32_t value)
+{
+	return ring_cost_of(vm, bus == TINYVM_PIO ? guest_ring_pio :
+						    guest_ring_mmio,
+			    addr, value);
 }
 
 static uint64_t timed_exits(struct tinyvm *vm, enum tinyvm_bus bus,

@@ -14,6 +14,10 @@
 uint64_t ring_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		   uint32_t value);
 
+/* The same for a routine that writes as often as its third argument says. */
+uint64_t ring_cost_of(struct tinyvm *vm, const uint8_t *routine, uint64_t arg1,
+		      uint64_t arg2);
+
 /*
  * A write that user space is to serve, there and back again; @serve, if there
  * is one, is called for each.

@@ -210,6 +210,41 @@ void tinyvm_create(struct tinyvm *vm, bool irqchip)
 	set_long_mode(vm);
 }
 
+static void set_real_mode_segment(struct kvm_segment *seg, uint64_t base)
+{
+	*seg = (struct kvm_segment) {
+		.base = base,
+		.limit = 0xffff,
+		.selector = base >> 4,
+		.type = 0x3,
+		.present = 1,
+		.s = 1,
+	};
+}
+
+void tinyvm_set_real_mode(struct tinyvm *vm)
+{
+	struct kvm_sregs sregs;
+
+	if (ioctl(vm->vcpu, KVM_GET_SREGS, &sregs))
+		tinyvm_die("KVM_GET_SREGS");
+
+	set_real_mode_segment(&sregs.cs, GUEST_CODE);
+	sregs.cs.type = 0xb;
+	set_real_mode_segment(&sregs.ds, 0);
+	sregs.es = sregs.ds;
+	sregs.fs = sregs.ds;
+	sregs.gs = sregs.ds;
+	sregs.ss = sregs.ds;
+	sregs.cr0 = CR0_NE;
+	sregs.cr4 = 0;
+	sregs.efer = 0;
+
+	if (ioctl(vm->vcpu, KVM_SET_SREGS, &sregs))
+		tinyvm_die("KVM_SET_SREGS");
+	vm->real_mode = true;
+}
+
 /* A mapping of the vCPU holds the VM as its fd does: unmap it before. */
 void tinyvm_destroy(struct tinyvm *vm)
 {
@@ -223,7 +258,8 @@ void tinyvm_call(struct tinyvm *vm, const uint8_t *routine, uint64_t arg1,
 		 uint64_t arg2, uint64_t arg3)
 {
 	struct kvm_regs regs = {
-		.rip = GUEST_CODE + (routine - guest_start),
+		.rip = (vm->real_mode ? 0 : GUEST_CODE) +
+		       (routine - guest_start),
 		.rdi = arg1,
 		.rsi = arg2,
 		.rcx = arg3,
@@ -258,31 +294,50 @@ void tinyvm_call_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		    addr, value, times);
 }
 
-uint64_t tinyvm_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
-		     uint32_t value, uint64_t times)
+uint64_t tinyvm_finish(struct tinyvm *vm)
 {
 	uint64_t exits = 0;
 
-	tinyvm_call_ring(vm, bus, addr, value, times);
 	while (!tinyvm_run(vm))
 		exits++;
 	return exits;
 }
 
+uint64_t tinyvm_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
+		     uint32_t value, uint64_t times)
+{
+	tinyvm_call_ring(vm, bus, addr, value, times);
+	return tinyvm_finish(vm);
+}
+
+static int iosignalfd(struct tinyvm *vm, enum tinyvm_bus bus,
+		      struct kvm_iosignalfd args)
+{
+	if (bus == TINYVM_PIO)
+		args.flags |= KVM_IOSIGNALFD_FLAG_PIO;
+	return ioctl(vm->fd, KVM_IOSIGNALFD, &args) ? -errno : 0;
+}
+
 int tinyvm_iosignalfd(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		      uint64_t trigger, int fd, uint32_t flags)
 {
-	struct kvm_iosignalfd args = {
+	return iosignalfd(vm, bus, (struct kvm_iosignalfd) {
 		.trigger = trigger,
 		.addr = addr,
 		.len = 4,
 		.fd = fd,
 		.flags = flags,
-	};
+	});
+}
 
-	if (bus == TINYVM_PIO)
-		args.flags |= KVM_IOSIGNALFD_FLAG_PIO;
-	return ioctl(vm->fd, KVM_IOSIGNALFD, &args) ? -errno : 0;
+int tinyvm_iosignalfd_any(struct tinyvm *vm, enum tinyvm_bus bus,
+			  uint64_t addr, int fd, uint32_t flags)
+{
+	return iosignalfd(vm, bus, (struct kvm_iosignalfd) {
+		.addr = addr,
+		.fd = fd,
+		.flags = flags,
+	});
 }
 
 int tinyvm_irqfd(struct tinyvm *vm, int fd, uint32_t gsi, uint32_t flags)

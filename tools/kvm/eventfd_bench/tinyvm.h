@@ -42,6 +42,7 @@ struct tinyvm {
 	struct kvm_run *run;
 	uint8_t *mem;			/* all of the guest's memory */
 	struct guest_shared *shared;	/* what routines and handlers count */
+	bool real_mode;
 };
 
 /* Print "program: text: errno's text" and end the program. */
@@ -56,6 +57,9 @@ int tinyvm_extension(int cap);
  */
 void tinyvm_create(struct tinyvm *vm, bool irqchip);
 void tinyvm_destroy(struct tinyvm *vm);
+
+/* From now on it is in real mode, and so must its routine be. */
+void tinyvm_set_real_mode(struct tinyvm *vm);
 
 /* Let @routine be what the guest does next, with its arguments. */
 void tinyvm_call(struct tinyvm *vm, const uint8_t *routine, uint64_t arg1,
@@ -72,6 +76,9 @@ bool tinyvm_run(struct tinyvm *vm);
 void tinyvm_call_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		      uint32_t value, uint64_t times);
 
+/* tinyvm_run() to the end; how often did it go to user space on the way? */
+uint64_t tinyvm_finish(struct tinyvm *vm);
+
 /*
  * The guest writes the 4 bytes of @value to @addr @times over.  Returns how
  * many of these writes came to user space.
@@ -82,6 +89,9 @@ uint64_t tinyvm_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 /* KVM_IOSIGNALFD for writes of 4 bytes; @flags besides the bus's own. */
 int tinyvm_iosignalfd(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		      uint64_t trigger, int fd, uint32_t flags);
+/* And for writes of any length. */
+int tinyvm_iosignalfd_any(struct tinyvm *vm, enum tinyvm_bus bus,
+			  uint64_t addr, int fd, uint32_t flags);
 
 /* KVM_IRQFD; @flags is 0 or KVM_IRQFD_FLAG_*. */
 int tinyvm_irqfd(struct tinyvm *vm, int fd, uint32_t gsi, uint32_t flags);
