@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * iosignalfd in the exit path: what a guest and user space see of a write is the
+ * same with kvm's parameter ring_in_exit_path on and off.
+ */
+#include <fcntl.h>
+#include <sys/eventfd.h>
+
+#include <linux/kvm_iosignalfd.h>
+
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define PARAMETER	"/sys/module/kvm/parameters/ring_in_exit_path"
+/* Neither ucall's port nor one of a device that KVM emulates. */
+#define PORT		0x2000
+#define NR_WRITES	50
+#define VALUE		0x12345678
+#define RFLAGS_TF	0x100
+
+extern unsigned char behind_out[];
+
+static uint64_t nr_debug_exceptions;
+static uint64_t trapped_at;
+
+static void guest_db_handler(struct ex_regs *regs)
+{
+	nr_debug_exceptions++;
+	trapped_at = regs->rip;
+	regs->rflags &= ~RFLAGS_TF;
+}
+
+static void guest_main(void)
+{
+	static uint32_t words[4] = { VALUE, VALUE, VALUE, VALUE };
+	uint32_t *from = words;
+	uint64_t count = ARRAY_SIZE(words);
+	int i;
+
+	for (i = 0; i < NR_WRITES; i++)
+		asm volatile("outl %0, %w1" : : "a"(VALUE), "d"(PORT));
+	GUEST_SYNC(0);
+
+	asm volatile("rep outsl" : "+S"(from), "+c"(count) : "d"(PORT) : "memory");
+	GUEST_SYNC(0);
+
+	/* The trap comes after the instruction behind popfq: the OUT. */
+	asm volatile("pushfq\n\t"
+		     "orq $0x100, (%%rsp)\n\t"
+		     "popfq\n\t"
+		     "outl %0, %w1\n\t"
+		     "behind_out: nop" : : "a"(VALUE), "d"(PORT) : "memory", "cc");
+	GUEST_ASSERT_EQ(nr_debug_exceptions, 1);
+	GUEST_ASSERT_EQ(trapped_at, (uint64_t)behind_out);
+	GUEST_SYNC(0);
+
+	/* Half of it is another write. */
+	asm volatile("outw %w0, %w1" : : "a"(VALUE), "d"(PORT));
+	GUEST_DONE();
+}
+
+/* Run to the next ucall; how many writes came to user space on the way? */
+static int run(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+	int writes = 0;
+
+	for (;;) {
+		vcpu_run(vcpu);
+		switch (get_ucall(vcpu, &uc)) {
+		case UCALL_SYNC:
+		case UCALL_DONE:
+			return writes;
+		case UCALL_ABORT:
+			REPORT_GUEST_ASSERT(uc);
+		default:
+			TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_IO);
+			writes += vcpu->run->io.count;
+		}
+	}
+}
+
+static void expect(struct kvm_vcpu *vcpu, int fd, const char *what, uint64_t rings, int exits)
+{
+	int writes = run(vcpu);
+	uint64_t count = 0;
+
+	if (read(fd, &count, sizeof(count)) < 0)
+		TEST_ASSERT(errno == EAGAIN, "read(): %s", strerror(errno));
+	TEST_ASSERT(count == rings && writes == exits,
+		    "%s: wanted %lu rings and %d writes in user space, got %lu and %d",
+		    what, rings, exits, count, writes);
+}
+
+static uint64_t vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
+{
+	int i, fd = vcpu_get_stats_fd(vcpu);
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *all, *desc;
+	uint64_t value = 0;
+	bool found = false;
+
+	read_stats_header(fd, &header);
+	all = read_stats_descriptors(fd, &header);
+	for (i = 0; i < header.num_desc && !found; i++) {
+		desc = get_stats_descriptor(all, i, &header);
+		found = !strcmp(desc->name, name);
+		if (found)
+			read_stat_data(fd, &header, desc, &value, 1);
+	}
+
+	TEST_ASSERT(found, "No statistics %s", name);
+	free(all);
+	close(fd);
+	return value;
+}
+
+FIXTURE(exit) {
+	char before;
+};
+
+FIXTURE_VARIANT(exit) {
+	char on;
+};
+
+FIXTURE_VARIANT_ADD(exit, on) {
+	.on = 'Y',
+};
+
+FIXTURE_VARIANT_ADD(exit, off) {
+	.on = 'N',
+};
+
+static char swap_parameter(char value)
+{
+	int fd = open(PARAMETER, O_RDWR);
+	char before;
+
+	__TEST_REQUIRE(fd >= 0, "kvm has no parameter ring_in_exit_path");
+	TEST_ASSERT(read(fd, &before, 1) == 1 && pwrite(fd, &value, 1, 0) == 1,
+		    PARAMETER ": %s", strerror(errno));
+	close(fd);
+	return before;
+}
+
+FIXTURE_SETUP(exit)
+{
+	self->before = swap_parameter(variant->on);
+}
+
+FIXTURE_TEARDOWN(exit)
+{
+	swap_parameter(self->before);
+}
+
+/*
+ * Rings, string forms, the guest's single step and a write that nothing takes.  An
+ * exit path that skips an instruction without a look at the trap flag makes the
+ * trap of the third come an instruction late.
+ */
+TEST_F(exit, pio)
+{
+	struct kvm_iosignalfd sig = {
+		.addr = PORT,
+		.len = 4,
+		.trigger = VALUE,
+		.flags = KVM_IOSIGNALFD_FLAG_PIO | KVM_IOSIGNALFD_FLAG_TRIGGER,
+	};
+	uint64_t exits, io_exits;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	vm = vm_create_with_one_vcpu(&vcpu, guest_main);
+	vm_install_exception_handler(vm, DB_VECTOR, guest_db_handler);
+	sig.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	TEST_ASSERT(sig.fd >= 0, "eventfd(): %s", strerror(errno));
+	vm_ioctl(vm, KVM_IOSIGNALFD, &sig);
+
+	exits = vcpu_stat(vcpu, "exits");
+	io_exits = vcpu_stat(vcpu, "io_exits");
+	expect(vcpu, sig.fd, "OUT", NR_WRITES, 0);
+
+	/* And one for the ucall.  Others may have exits of their own. */
+	io_exits = vcpu_stat(vcpu, "io_exits") - io_exits;
+	TEST_ASSERT(io_exits == NR_WRITES + 1, "io_exits: wanted %d, got %lu",
+		    NR_WRITES + 1, io_exits);
+	exits = vcpu_stat(vcpu, "exits") - exits;
+	TEST_ASSERT(exits > NR_WRITES, "exits: wanted more than %d, got %lu", NR_WRITES, exits);
+
+	expect(vcpu, sig.fd, "REP OUTS", 4, 0);
+	expect(vcpu, sig.fd, "OUT under single step", 1, 0);
+	expect(vcpu, sig.fd, "OUT of two bytes", 0, 1);
+
+	close(sig.fd);
+	kvm_vm_free(vm);
+}
+
+TEST_HARNESS_MAIN
