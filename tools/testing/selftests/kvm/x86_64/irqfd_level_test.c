@@ -920,6 +920,8 @@ static void *come_and_go(void *arg)
 		resamplefd = new_eventfd();
 		assign_resample_ok(f->v->vm, fd, GSI_LEVEL, resamplefd);
 		add(fd, 1);
+		/* Gone before the guest acknowledges, while it does, or after. */
+		usleep(f->rounds % 16 * 100);
 		/* In turn by DEASSIGN and by hang-up. */
 		if (f->rounds++ & 1)
 			unassign_ok(f->v->vm, fd, GSI_LEVEL);
@@ -948,7 +950,7 @@ TEST_F_TIMEOUT(resample, four_step_race, 120)
 	for (end = now() + race_seconds(); now() < end;) {
 		assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 		/* A signal for each time it is told; some are told for nothing. */
-		for (before = told; told < before + 10; told++) {
+		for (before = told; told <= before + before % 3; told++) {
 			add(self->fd, 1);
 			WAIT_FOR(take(self->resamplefd),
 				 "After %lu rounds: a raise was swallowed", told);
@@ -969,7 +971,8 @@ TEST_F_TIMEOUT(resample, four_step_race, 120)
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	add(self->fd, 1);
 	assert_irqs(&self->v, VECTOR, before + 1);
-	assert_resampled(self->resamplefd, 1, "Afterwards");
+	/* The last hang-up may still have been underway, and told it as well. */
+	TEST_ASSERT(take(self->resamplefd), "Afterwards: wanted it told");
 }
 
 /* Two devices on one line, each with a thread: every signal is told of. */
@@ -1071,6 +1074,8 @@ TEST_F_TIMEOUT(resample, storm, 120)
 	start_vcpu(&self->v);
 	add(self->fd, 1);
 	wait_for_running(&self->v, VECTOR, 100);
+	/* Another one on the line, which needs no worker to raise it again. */
+	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
 
 	seen = irqs(&self->v, VECTOR);
 	usleep(1000000);
@@ -1078,10 +1083,11 @@ TEST_F_TIMEOUT(resample, storm, 120)
 	ksft_print_msg("%lu interrupts a second\n", seen);
 
 	/* It takes 10,000 of them. */
-	for (i = 0; i < 4 && !storms; i++) {
-		usleep(12500000);
+	for (i = 0; i < 60 && !storms; i++) {
+		usleep(1000000);
 		__vm_get_stat(self->v.vm, "irqfd_resample_storms", &storms, 1);
 	}
+	kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
 	TEST_ASSERT(storms, "No storm has been noticed, at %lu interrupts a second", seen);
 	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
 	seen = irqs(&self->v, VECTOR);
