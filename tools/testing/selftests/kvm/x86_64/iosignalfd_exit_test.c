@@ -20,8 +20,6 @@
 #define VALUE		0x12345678
 #define RFLAGS_TF	0x100
 
-extern unsigned char behind_out[];
-
 static uint64_t nr_debug_exceptions;
 static uint64_t trapped_at;
 
@@ -37,6 +35,7 @@ static void guest_main(void)
 	static uint32_t words[4] = { VALUE, VALUE, VALUE, VALUE };
 	uint32_t *from = words;
 	uint64_t count = ARRAY_SIZE(words);
+	uint64_t behind_out;
 	int i;
 
 	for (i = 0; i < NR_WRITES; i++)
@@ -49,11 +48,12 @@ static void guest_main(void)
 	/* The trap comes after the instruction behind popfq: the OUT. */
 	asm volatile("pushfq\n\t"
 		     "orq $0x100, (%%rsp)\n\t"
+		     "leaq 1f(%%rip), %0\n\t"
 		     "popfq\n\t"
-		     "outl %0, %w1\n\t"
-		     "behind_out: nop" : : "a"(VALUE), "d"(PORT) : "memory", "cc");
+		     "outl %1, %w2\n\t"
+		     "1: nop" : "=&r"(behind_out) : "a"(VALUE), "d"(PORT) : "memory", "cc");
 	GUEST_ASSERT_EQ(nr_debug_exceptions, 1);
-	GUEST_ASSERT_EQ(trapped_at, (uint64_t)behind_out);
+	GUEST_ASSERT_EQ(trapped_at, behind_out);
 	GUEST_SYNC(0);
 
 	/* Half of it is another write. */
