@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * irqfd: interrupts that bypass it, with producers of test_modules/irqfd_bypass.c.
+ *
+ * What the hardware would do isn't there; what it is told, is.  The module is
+ * looked for in test_modules/ beside the program; without it there is no test.
+ */
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "../test_modules/irqfd_bypass.h"
+#include "apic.h"
+#include "irq_vm.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+FIXTURE(bypass) {
+	struct irq_vm v;
+	int dev;
+	int fd;
+};
+
+static int device(int dev, unsigned long cmd, struct irqfd_bypass_args *args)
+{
+	return ioctl(dev, cmd, args) ? errno : 0;
+}
+
+static int add_producer(int dev, uint32_t id, int fd)
+{
+	struct irqfd_bypass_args args = { .id = id, .fd = fd };
+
+	return device(dev, IRQFD_BYPASS_ADD, &args);
+}
+
+static struct irqfd_bypass_args producer(int dev, unsigned long cmd, uint32_t id)
+{
+	struct irqfd_bypass_args args = { .id = id };
+
+	ASSERT_ERRNO(0, device(dev, cmd, &args), "Producer %u", id);
+	return args;
+}
+
+static uint32_t told(int dev, uint32_t id)
+{
+	return producer(dev, IRQFD_BYPASS_GET, id).told;
+}
+
+static void del_producer(int dev, uint32_t id)
+{
+	struct irqfd_bypass_args args = producer(dev, IRQFD_BYPASS_DEL, id);
+
+	TEST_ASSERT(args.stopped == args.started, "Producer %u: stopped %u times, started %u", id,
+		    args.stopped, args.started);
+}
+
+static void refuse(int dev, int error)
+{
+	struct irqfd_bypass_args args = { .fail = -error };
+
+	ASSERT_ERRNO(0, device(dev, IRQFD_BYPASS_FAIL, &args), "Refuse");
+}
+
+FIXTURE_SETUP(bypass)
+{
+	self->dev = open("/dev/irqfd_bypass", O_RDWR | O_CLOEXEC);
+	TEST_REQUIRE(self->dev >= 0);
+	irq_vm_init(&self->v);
+	self->fd = new_eventfd();
+
+	/* Not all processors' part of KVM gets that far without the hardware. */
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(self->dev, 0, self->fd), "Add a producer");
+	TEST_REQUIRE(told(self->dev, 0));
+	del_producer(self->dev, 0);
+	unassign_ok(self->v.vm, self->fd, GSI_MSI);
+}
+
+FIXTURE_TEARDOWN(bypass)
+{
+	close(self->fd);
+	irq_vm_free(&self->v);
+	close(self->dev);
+}
+
+/* Whichever comes first, and whichever goes first: the hardware is told of each. */
+TEST_F(bypass, connect)
+{
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev, i;
+	uint32_t before;
+
+	for (i = 0; i < 4; i++) {
+		if (i & 1)
+			assign_ok(vm, self->fd, GSI_MSI);
+		ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+		if (!(i & 1))
+			assign_ok(vm, self->fd, GSI_MSI);
+		before = told(dev, 0);
+		TEST_ASSERT(before == 1, "Connected: wanted it told once, got %u", before);
+
+		/* The host's own interrupt comes through the eventfd as ever. */
+		add(self->fd, 1);
+		wait_for_irqs(&self->v, VECTOR, i + 1);
+
+		if (i & 2) {
+			del_producer(dev, 0);
+			TEST_ASSERT(told(dev, 0) == 2, "Gone: wanted it told of the host");
+			unassign_ok(vm, self->fd, GSI_MSI);
+		} else {
+			unassign_ok(vm, self->fd, GSI_MSI);
+			TEST_ASSERT(told(dev, 0) == 2, "Deassigned: wanted it told of the host");
+			del_producer(dev, 0);
+		}
+		TEST_ASSERT(told(dev, 0) == 2, "Both gone: wanted nothing to be told");
+	}
+}
+
+/*
+ * A connection that fails leaves nothing behind.
+ *
+ * Linux 6.12 keeps the pointer to the producer, and uses it for a new route.
+ */
+TEST_F(bypass, failed_connect)
+{
+	int dev = self->dev, other = new_eventfd();
+	struct irqfd_bypass_args args;
+	struct kvm_vm *vm = self->v.vm;
+
+	/* So that the VM has a device, and hardware to be told. */
+	assign_ok(vm, other, GSI_IOAPIC);
+	ASSERT_ERRNO(0, add_producer(dev, 2, other), "Add a producer");
+
+	assign_ok(vm, self->fd, GSI_MSI);
+	refuse(dev, EINVAL);
+	ASSERT_ERRNO(EINVAL, add_producer(dev, 0, self->fd), "Add a producer that is refused");
+	refuse(dev, 0);
+
+	set_msi_route(vm, VECTOR2);
+	args = producer(dev, IRQFD_BYPASS_GET, 0);
+	TEST_ASSERT(!args.told, "A producer that isn't connected was told %u times", args.told);
+	TEST_ASSERT(args.stopped == args.started, "Stopped %u times, started %u", args.stopped,
+		    args.started);
+
+	/* The next one is as welcome as ever. */
+	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add a producer");
+	TEST_ASSERT(told(dev, 1) == 1, "Wanted it told once");
+	set_msi_route(vm, VECTOR);
+	TEST_ASSERT(told(dev, 1) == 2, "Wanted it told of the new route");
+	del_producer(dev, 1);
+	del_producer(dev, 2);
+	close(other);
+}
+
+/*
+ * Only what changes is told, and what can't be posted is the host's again.
+ *
+ * Linux 6.12 leaves an interrupt posted whose GSI has no route any more.
+ */
+TEST_F(bypass, routes)
+{
+	const struct kvm_irq_routing_entry same = msi_route(GSI_MSI, VECTOR);
+	const struct kvm_irq_routing_entry pin = chip_route(GSI_MSI, KVM_IRQCHIP_IOAPIC,
+							    GSI_IOAPIC);
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev;
+
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+
+	set_routes(vm, &same, 1);
+	TEST_ASSERT(told(dev, 0) == 1, "The same route: wanted nothing to be told");
+	set_msi_route(vm, VECTOR2);
+	TEST_ASSERT(told(dev, 0) == 2, "Another vector: wanted it told");
+	set_routes(vm, &pin, 1);
+	TEST_ASSERT(told(dev, 0) == 3, "No MSI any more: wanted it told of the host");
+	set_routes(vm, &same, 1);
+	TEST_ASSERT(told(dev, 0) == 4, "An MSI again: wanted it told");
+	set_routes(vm, NULL, 0);
+	TEST_ASSERT(told(dev, 0) == 5, "No route any more: wanted it told of the host");
+
+	del_producer(dev, 0);
+	TEST_ASSERT(told(dev, 0) == 6, "Gone without a route: wanted it told of the host");
+}
+
+/* An eventfd has one producer; a second one's end isn't the first one's. */
+TEST_F(bypass, second_producer)
+{
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev;
+
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	ASSERT_ERRNO(EBUSY, add_producer(dev, 1, self->fd), "Add a second one");
+	set_msi_route(vm, VECTOR2);
+	TEST_ASSERT(told(dev, 0) == 2 && !told(dev, 1), "Wanted the first one told");
+	del_producer(dev, 0);
+}
+
+/* A hang-up and the close of the VM give the interrupt back to the host. */
+TEST_F(bypass, ends)
+{
+	int dev = self->dev, fd = new_eventfd();
+
+	assign_ok(self->v.vm, fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, fd), "Add a producer");
+	close(fd);
+	WAIT_FOR(told(dev, 0) == 2, "Hung up: wanted it told of the host");
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add a producer");
+	irq_vm_free(&self->v);
+	TEST_ASSERT(told(dev, 1) == 2, "VM closed: wanted it told of the host");
+	del_producer(dev, 0);
+	del_producer(dev, 1);
+	irq_vm_init(&self->v);
+}
+
+struct changer {
+	pthread_t thread;
+	struct kvm_vm *vm;
+	bool stop;
+};
+
+static void *change_routes(void *arg)
+{
+	struct changer *c = arg;
+	int i;
+
+	for (i = 0; !READ_ONCE(c->stop); i++)
+		set_msi_route(c->vm, i & 1 ? VECTOR : VECTOR2);
+	return NULL;
+}
+
+/* Producers and irqfds come and go while the routing table changes. */
+TEST_F(bypass, under_fire)
+{
+	struct changer c = { .vm = self->v.vm };
+	int dev = self->dev, i;
+
+	TEST_ASSERT(!pthread_create(&c.thread, NULL, change_routes, &c), "pthread_create() failed");
+	for (i = 0; i < 300; i++) {
+		assign_ok(self->v.vm, self->fd, GSI_MSI);
+		refuse(dev, i % 3 ? 0 : EINVAL);
+		/* An irqfd isn't told to the bypass manager if it was refused. */
+		add_producer(dev, i % 8, self->fd);
+		refuse(dev, 0);
+		if (i & 1)
+			unassign_ok(self->v.vm, self->fd, GSI_MSI);
+		del_producer(dev, i % 8);
+		if (!(i & 1))
+			unassign_ok(self->v.vm, self->fd, GSI_MSI);
+	}
+	WRITE_ONCE(c.stop, true);
+	TEST_ASSERT(!pthread_join(c.thread, NULL), "pthread_join() failed");
+}
+
+static bool load_module(void)
+{
+	char exe[PATH_MAX] = {}, path[PATH_MAX + 64];
+	int fd, ret;
+
+	if (readlink("/proc/self/exe", exe, sizeof(exe) - 1) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/test_modules/irqfd_bypass.ko", dirname(exe));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ret = syscall(__NR_finit_module, fd, "", 0);
+	close(fd);
+	return !ret;
+}
+
+int main(int argc, char *argv[])
+{
+	int ret;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
+	__TEST_REQUIRE(load_module(), "No module irqfd_bypass for this kernel");
+
+	ret = test_harness_run(argc, argv);
+	syscall(__NR_delete_module, "irqfd_bypass", O_NONBLOCK);
+	return ret;
+}
