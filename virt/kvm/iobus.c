@@ -261,7 +261,10 @@ static struct kvm_io_device *next_range(struct kvm_io_bus *bus, gpa_t addr,
 		if (range->reach < range_end(addr, len))
 			break;
 		if (offset < range->size && len <= range->size - offset) {
-			*cursor = *range;
+			/* Not @dev, which may be cleared at any time: once. */
+			cursor->addr = range->addr;
+			cursor->size = range->size;
+			cursor->seq = range->seq;
 			dev = READ_ONCE(range->dev);
 		}
 	}
