@@ -541,7 +541,8 @@ static void *close_fd(void *arg)
 	return NULL;
 }
 
-TEST_F(bus, hangup_races)
+/* So many VMs take their time in a kernel that watches over each allocation. */
+TEST_F_TIMEOUT(bus, hangup_races, 180)
 {
 	struct kvm_iosignalfd sig = self->sig;
 	struct closer closer;
