@@ -2,13 +2,15 @@
 #
 # make help tells what there is.
 
-.PHONY: help modules demo check lint bench series clean
+.PHONY: help modules demo check fuzz lint bench series clean
 
 help:
 	@echo 'make modules	build kvm.ko, kvm-amd.ko and kvm-intel.ko into build/modules/'
 	@echo 'make demo	see a guest ring and be interrupted, and what that costs'
 	@echo 'make check	run the tests; T=name for one test, LANE=name for one lane,'
 	@echo '		LANE=list for their names'
+	@echo 'make fuzz	random calls against a model, for half an hour in a kernel with'
+	@echo '		KASAN and lockdep; SEED=n to repeat a run, SECONDS=n for how long'
 	@echo 'make lint	only look at the sources'
 	@echo 'make bench	count instructions, stock modules and ours side by side'
 	@echo 'make series	write the patch series to build/series/'
@@ -24,6 +26,9 @@ check:
 	@[ "$(LANE)" = list ] || scripts/modules cloud
 	@scripts/check
 
+fuzz:
+	@T=fuzz SECONDS=$(or $(SECONDS),1800) tests/debug
+
 lint:
 	@tests/lint
 
@@ -35,4 +40,6 @@ series:
 
 clean:
 	rm -rf build/tree build/tree.stamp build/kbuild build/modules build/selftests \
-		build/lint build/client build/series build/series.* build/bench build/demo
+		build/lint build/client build/series build/series.* build/bench build/demo \
+		build/kernels build/kernel/debug build/kernel/kcsan build/kernel/gcov \
+		build/stress build/coverage build/faults

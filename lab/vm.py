@@ -21,7 +21,7 @@ from common import BUILD, TOP, Trouble
 SPLAT, TIMEOUT, TROUBLE, PANIC = 123, 124, 125, 126
 TAIL = 25
 # Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
-OWN = ("debug", "kcsan")
+OWN = ("debug", "kcsan", "gcov")
 BOOT_LIMIT = {"amd": 120, "intel": 400, "own": 300}
 RUN_LIMIT = {"amd": 300, "intel": 900, "own": 900}
 PANICKED = "Kernel panic - not syncing"
@@ -153,7 +153,7 @@ def kernel_image(kind):
 
 def our_modules(kind, kvm):
     """Those that go before what the image has; a kernel of our own is built with them."""
-    if kind in OWN or kvm == "stock":
+    if kvm == "stock" or kvm == "ours" and kind in OWN:
         return []
     where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
     names = ("kvm.ko", "kvm-amd.ko", "kvm-intel.ko")

@@ -8,7 +8,12 @@
  * say ENOMEM and leave all as it was: the same call works next time, and a
  * doorbell and an irqfd that were there before do what they did.
  *
+ * Some of the kernel's structures try again in another way, and one failure is
+ * none for them.  So calls on irqfds and iosignalfds are made once more with all
+ * memory failing that comes after so many bytes.
+ *
  * Needs a kernel with fault injection (scripts/vm --kernel debug).  Prints TAP.
+ * With -p only single failures, where VMs take long to make.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,6 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <linux/kvm.h>
+#include <linux/kvm_iosignalfd.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -29,6 +35,9 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define MAX_POINTS	2000
+#define MAX_BYTES	40000
+#define STEP_BYTES	32
+#define PLENTY		"1000000"	/* failures */
 
 /* A guest of three instructions in real mode: ring, then say so, and again. */
 #define CODE		0x1000
@@ -47,13 +56,14 @@ static const uint8_t code[] = {
 	0xeb, 0xfb,			/* jmp 1b */
 };
 
-static int kvm, run_size, nth_fd;
+static int kvm, run_size, nth_fd, task_fd;
 static int vm, vcpu;
 static struct kvm_run *run;
 static int witness_bell, witness_irqfd;	/* eventfds */
 static int efd, efd2, resamplefd;	/* for the scenario */
 static uint8_t *mem;
-static unsigned long points;
+static unsigned long points, amounts;
+static bool points_only;
 static char why[200];
 
 static void die(const char *what)
@@ -256,6 +266,45 @@ static void set_nth(unsigned int n)
 			die("fail-nth");
 }
 
+/* Has one been refused, of the many that may be? */
+static bool refused(const char *file)
+{
+	char path[100], text[12] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s", file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		die(path);
+	close(fd);
+	return atoi(text) != atoi(PLENTY);
+}
+
+/* From BYTES on there is no memory of any kind for this task. */
+static void set_none_after(unsigned int bytes)
+{
+	char text[12];
+
+	snprintf(text, sizeof(text), "%u", bytes);
+	set("failslab/space", text);
+	set("fail_page_alloc/space", text);
+	set("failslab/times", PLENTY);
+	set("fail_page_alloc/times", PLENTY);
+	set("failslab/probability", "100");
+	set("fail_page_alloc/probability", "100");
+	if (pwrite(task_fd, "1", 1, 0) != 1)
+		die("make-it-fail");
+}
+
+static bool none_left(void)
+{
+	if (pwrite(task_fd, "0", 1, 0) != 1)
+		die("make-it-fail");
+	set("failslab/probability", "0");
+	set("fail_page_alloc/probability", "0");
+	return refused("failslab/times") || refused("fail_page_alloc/times");
+}
+
 /* Has the failure come?  Whether or not, there will be none any more. */
 static bool failed(void)
 {
@@ -276,6 +325,7 @@ struct scenario {
 	const char *name;
 	bool gives_back;	/* must work, whatever fails */
 	bool repeatable;	/* leaves the VM as it was, or as the last time */
+	int refused;		/* what it fails with when memory doesn't fail it */
 	void (*before)(void);	/* on a VM of its own */
 	int (*call)(void);
 	bool (*undone)(void);	/* after it failed: did nothing happen? */
@@ -321,6 +371,16 @@ static void with_own_level(void)
 {
 	if (assign_level())
 		die("a level irqfd");
+}
+
+static int assign_msi_again(void)
+{
+	return irqfd(efd, MSI_GSI + 1, 0, 0);
+}
+
+static int assign_level_again(void)
+{
+	return irqfd(efd, LEVEL_GSI, KVM_IRQFD_FLAG_RESAMPLE, efd2);
 }
 
 static int deassign_msi(void)
@@ -407,6 +467,84 @@ static void with_far_value(void)
 		die("an iosignalfd");
 }
 
+static int assign_shared(void)
+{
+	return iosignalfd(efd, DOORBELL, 4, KVM_IOSIGNALFD_FLAG_FANOUT, 0);
+}
+
+static void with_shared(void)
+{
+	if (iosignalfd(efd2, DOORBELL, 4, KVM_IOSIGNALFD_FLAG_FANOUT, 0))
+		die("an iosignalfd");
+}
+
+static int assign_shared_value(void)
+{
+	return iosignalfd(efd, DOORBELL, 4, KVM_IOSIGNALFD_FLAG_FANOUT |
+			  KVM_IOSIGNALFD_FLAG_TRIGGER, 7);
+}
+
+static void with_shared_value(void)
+{
+	if (iosignalfd(efd2, DOORBELL, 4, KVM_IOSIGNALFD_FLAG_FANOUT |
+		       KVM_IOSIGNALFD_FLAG_TRIGGER, 7))
+		die("an iosignalfd");
+}
+
+static int assign_posted(void)
+{
+	static uint32_t posted;
+	struct kvm_iosignalfd args = {
+		.fd = efd, .addr = DOORBELL, .len = sizeof(posted),
+		.flags = KVM_IOSIGNALFD_FLAG_POST_WRITE,
+		.post_addr = (uintptr_t)&posted,
+	};
+
+	return ioctl(vm, KVM_IOSIGNALFD, &args);
+}
+
+static int assign_till_hang_up(void)
+{
+	return iosignalfd(efd, DOORBELL, 4, KVM_IOSIGNALFD_FLAG_HANGUP, 0);
+}
+
+static void with_hang_up(void)
+{
+	if (assign_till_hang_up())
+		die("an iosignalfd");
+}
+
+static int deassign_all(void)
+{
+	return iosignalfd(-1, DOORBELL, 4, KVM_IOSIGNALFD_FLAG_DEASSIGN |
+			  KVM_IOSIGNALFD_FLAG_ANY_FD, 0);
+}
+
+static void with_two_that_share(void)
+{
+	with_shared();
+	if (assign_shared())
+		die("an iosignalfd");
+}
+
+static int assign_any_again(void)
+{
+	return iosignalfd(efd2, DOORBELL, 4, 0, 0);
+}
+
+static int deassign_value(void)
+{
+	return iosignalfd(efd, DOORBELL, 4, KVM_IOEVENTFD_FLAG_DEASSIGN |
+			  KVM_IOEVENTFD_FLAG_DATAMATCH, 7);
+}
+
+static void with_this_value_too(void)
+{
+	with_value();
+	if (assign_value())
+		die("an iosignalfd");
+}
+
 static int deassign_any(void)
 {
 	return iosignalfd(efd, DOORBELL, 4, KVM_IOEVENTFD_FLAG_DEASSIGN, 0);
@@ -486,6 +624,7 @@ static int create_other(void)
 #define TAKES(n, b, c, u) { .name = n, .before = b, .call = c, .undone = u }
 #define GIVES_BACK(n, b, c) { .name = n, .before = b, .call = c, .gives_back = true }
 
+#define REFUSES(n, b, c, e) { .name = n, .before = b, .call = c, .refused = e }
 #define REPEATS(n, c) { .name = n, .call = c, .repeatable = true }
 
 static const struct scenario scenarios[] = {
@@ -495,6 +634,8 @@ static const struct scenario scenarios[] = {
 	TAKES("irqfd.assign_second_level", with_level, assign_level, efd_is_free),
 	GIVES_BACK("irqfd.deassign", with_msi, deassign_msi),
 	GIVES_BACK("irqfd.deassign_level", with_own_level, deassign_level),
+	REFUSES("irqfd.assign_twice", with_msi, assign_msi_again, EBUSY),
+	REFUSES("irqfd.assign_level_twice", with_own_level, assign_level_again, EBUSY),
 	GIVES_BACK("irqfd.signal", with_msi, signal_msi),
 	GIVES_BACK("irqfd.hang_up", with_own_level, hang_up),
 	TAKES("iosignalfd.assign_any", NULL, assign_any, not_at_doorbell),
@@ -504,7 +645,18 @@ static const struct scenario scenarios[] = {
 	TAKES("iosignalfd.assign_far_value", with_near_values, assign_far_value,
 	      not_at_doorbell),
 	TAKES("iosignalfd.assign_many", with_addresses, assign_any, not_at_doorbell),
+	TAKES("iosignalfd.assign_shared", with_shared, assign_shared, not_at_doorbell),
+	TAKES("iosignalfd.assign_shared_value", with_shared_value, assign_shared_value,
+	      not_at_doorbell),
+	TAKES("iosignalfd.assign_posted", NULL, assign_posted, not_at_doorbell),
+	TAKES("iosignalfd.assign_till_hang_up", NULL, assign_till_hang_up,
+	      not_at_doorbell),
+	GIVES_BACK("iosignalfd.hang_up", with_hang_up, hang_up),
+	GIVES_BACK("iosignalfd.deassign_all", with_two_that_share, deassign_all),
+	REFUSES("iosignalfd.assign_twice", with_any, assign_any_again, EEXIST),
+	REFUSES("iosignalfd.deassign_nothing", with_value, deassign_any, ENOENT),
 	GIVES_BACK("iosignalfd.deassign_any", with_any, deassign_any),
+	GIVES_BACK("iosignalfd.deassign_from_group", with_this_value_too, deassign_value),
 	GIVES_BACK("iosignalfd.deassign_far_value", with_far_value, deassign_far_value),
 	TAKES("bus.add_range", NULL, add_zone, NULL),
 	TAKES("bus.add_range_to_others", with_zones, add_zone, NULL),
@@ -514,19 +666,31 @@ static const struct scenario scenarios[] = {
 	GIVES_BACK("vm.close", with_other_vm, close_other),
 };
 
-/* With a failure at point N; does it have that many?  -1 if something is wrong. */
-static int try(const struct scenario *s, unsigned int n)
+/*
+ * With a failure at point N, or of all that comes after N bytes; does it get
+ * there?  -1 if something is wrong.
+ */
+static int try(const struct scenario *s, unsigned int n, bool bytes)
 {
 	bool came;
 	int ret, err;
 
-	set_nth(n);
+	if (bytes)
+		set_none_after(n);
+	else
+		set_nth(n);
 	ret = s->call();
 	err = errno;
-	came = failed();
+	came = bytes ? none_left() : failed();
 
-	if (!ret)
+	if (!ret && !s->refused)
 		return came;
+	if (ret && err == s->refused)
+		return came;
+	if (!ret) {
+		wrong("it is not refused");
+		return -1;
+	}
 	/* EFAULT: the failure was in copying from user space. */
 	if (!came || (err != EFAULT && (s->gives_back || err != ENOMEM))) {
 		wrong("fails: %s", strerror(err));
@@ -536,24 +700,37 @@ static int try(const struct scenario *s, unsigned int n)
 		return -1;
 	if (!witnesses_live())
 		return -1;
-	if (s->call()) {
+	ret = s->call();
+	if (ret && errno != s->refused) {
 		wrong("fails the next time: %s", strerror(errno));
+		return -1;
+	}
+	if (!ret && s->refused) {
+		wrong("it is not refused the next time");
 		return -1;
 	}
 	return 1;
 }
 
-static void test(unsigned int number, const struct scenario *s)
+/* How often it failed; -1 if something is wrong. */
+static int walk(const struct scenario *s, bool bytes)
 {
-	unsigned int n;
-	int more = 1;
+	const unsigned int step = bytes ? STEP_BYTES : 1;
+	const unsigned int most = bytes ? MAX_BYTES : MAX_POINTS;
+	unsigned int n = bytes ? 0 : 1;
+	int more = 1, count;
 
-	for (n = 1; more > 0 && n < MAX_POINTS; n++) {
-		if (n == 1 || !s->repeatable)
+	for (count = -1; more > 0; count++, n += step) {
+		if (n > most) {
+			wrong("no end");
+			more = -1;
+			break;
+		}
+		if (count < 0 || !s->repeatable)
 			create_vm();
 		if (s->before)
 			s->before();
-		more = try(s, n);
+		more = try(s, n, bytes);
 		if (more >= 0 && !witnesses_live())
 			more = -1;
 		if (!s->repeatable)
@@ -561,18 +738,32 @@ static void test(unsigned int number, const struct scenario *s)
 	}
 	if (s->repeatable)
 		close_vm();
-	points += n - 2;
-	if (more)
-		printf("# with point %u: %s\n", n - 1, more < 0 ? why : "no end");
-	else
-		printf("# %u points\n", n - 2);
-	printf("%s %u - %s\n", more ? "not ok" : "ok", number, s->name);
+	if (more < 0)
+		printf("# with %s %u: %s\n", bytes ? "bytes" : "point", n - step,
+		       why);
+	return more < 0 ? -1 : count;
 }
 
-int main(void)
+static void test(unsigned int number, const struct scenario *s)
+{
+	int nth = walk(s, false), all = 0;
+
+	if (nth >= 0 && !points_only && !s->repeatable && strncmp(s->name, "vm.", 3))
+		all = walk(s, true);
+	if (nth >= 0 && all >= 0) {
+		points += nth;
+		amounts += all;
+		printf("# %d points, %d amounts\n", nth, all);
+	}
+	printf("%s %u - %s\n", nth < 0 || all < 0 ? "not ok" : "ok", number,
+	       s->name);
+}
+
+int main(int argc, char **argv)
 {
 	size_t i;
 
+	points_only = argc > 1 && !strcmp(argv[1], "-p");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
@@ -583,6 +774,11 @@ int main(void)
 		printf("1..0 # SKIP this kernel has no fault injection\n");
 		return 0;
 	}
+	task_fd = open("/proc/self/make-it-fail", O_RDWR | O_CLOEXEC);
+	if (task_fd < 0)
+		die("make-it-fail");
+	set("failslab/task-filter", "Y");
+	set("fail_page_alloc/task-filter", "Y");
 	/* All allocations, small and large, those that may wait among them. */
 	set("failslab/ignore-gfp-wait", "N");
 	set("failslab/verbose", "0");
@@ -601,6 +797,6 @@ int main(void)
 	printf("TAP version 13\n1..%zu\n", ARRAY_SIZE(scenarios));
 	for (i = 0; i < ARRAY_SIZE(scenarios); i++)
 		test(i + 1, &scenarios[i]);
-	printf("# %lu points in all\n", points);
+	printf("# %lu points in all, and %lu amounts of memory\n", points, amounts);
 	return 0;
 }

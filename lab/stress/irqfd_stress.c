@@ -583,7 +583,7 @@ static struct tally tallies[] = {
 	OPERATION(memslot, 1, EEXIST),
 	OPERATION(close, 6, 0),
 	OPERATION(dup, 4, 0),
-	OPERATION(send, 2, EAGAIN, EPERM),
+	OPERATION(send, 2, EAGAIN, EPERM, ENOBUFS),
 	OPERATION(receive, 2, EAGAIN),
 	OPERATION(brief_vm, 1, 0),
 };

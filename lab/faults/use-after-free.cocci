@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iosignalfd.c
+// run: debug iosignalfd_test fuzz
+// Items are freed while vCPUs may still be ringing them.
+@@
+struct iosignalfd_item *item;
+@@
+- kfree_rcu(item, rcu);
++ kfree(item);
