@@ -231,14 +231,35 @@ static void run_stress(uint32_t bus, uint64_t base)
 }
 
 /* Pins no known failure; the sums are what the design promises. */
-TEST(pio)
+FIXTURE(stress) {
+};
+
+FIXTURE_VARIANT(stress) {
+	uint32_t bus;
+	uint64_t base;
+};
+
+FIXTURE_VARIANT_ADD(stress, pio) {
+	.bus = FLAG_PIO,
+	.base = PIO_BASE,
+};
+
+FIXTURE_VARIANT_ADD(stress, mmio) {
+	.base = MMIO_BASE,
+};
+
+FIXTURE_SETUP(stress)
 {
-	run_stress(FLAG_PIO, PIO_BASE);
 }
 
-TEST(mmio)
+FIXTURE_TEARDOWN(stress)
 {
-	run_stress(0, MMIO_BASE);
+}
+
+/* The limit is for a minute, on an emulated and loaded machine. */
+TEST_F_TIMEOUT(stress, sums, 180)
+{
+	run_stress(variant->bus, variant->base);
 }
 
 int main(int argc, char *argv[])
