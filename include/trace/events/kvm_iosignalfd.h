@@ -16,33 +16,29 @@
  * of the write; bits of @value above @len bytes don't matter.
  */
 TRACE_EVENT(kvm_iosignalfd_ring,
-	TP_PROTO(int vcpu_id, int bus, gpa_t addr, int len, u64 value),
-	TP_ARGS(vcpu_id, bus, addr, len, value),
+	    TP_PROTO(int vcpu_id, int bus, gpa_t addr, int len, u64 value),
+	    TP_ARGS(vcpu_id, bus, addr, len, value),
 
-	TP_STRUCT__entry(
-		__field(int,	vcpu_id)
-		__field(int,	bus)
-		__field(u64,	addr)
-		__field(int,	len)
-		__field(u64,	value)
-	),
+	    TP_STRUCT__entry(__field(int, vcpu_id)
+			     __field(int, bus)
+			     __field(u64, addr)
+			     __field(int, len)
+			     __field(u64, value)),
 
-	TP_fast_assign(
-		__entry->vcpu_id	= vcpu_id;
-		__entry->bus		= bus;
-		__entry->addr		= addr;
-		__entry->len		= len;
-		__entry->value		= len ? value &
-			GENMASK_ULL(len * BITS_PER_BYTE - 1, 0) : 0;
-	),
+	    TP_fast_assign(__entry->vcpu_id = vcpu_id;
+			   __entry->bus = bus;
+			   __entry->addr = addr;
+			   __entry->len = len;
+			   __entry->value = !len ? 0 : value &
+				GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);),
 
-	TP_printk("vcpu %d %s addr %#llx len %d value %#llx",
-		  __entry->vcpu_id,
-		  __print_symbolic(__entry->bus,
-				   { KVM_MMIO_BUS, "mmio" },
-				   { KVM_PIO_BUS, "pio" },
-				   { KVM_VIRTIO_CCW_NOTIFY_BUS, "ccw" }),
-		  __entry->addr, __entry->len, __entry->value)
+	    TP_printk("vcpu %d %s addr %#llx len %d value %#llx",
+		      __entry->vcpu_id,
+		      __print_symbolic(__entry->bus,
+				       { KVM_MMIO_BUS, "mmio" },
+				       { KVM_PIO_BUS, "pio" },
+				       { KVM_VIRTIO_CCW_NOTIFY_BUS, "ccw" }),
+		      __entry->addr, __entry->len, __entry->value)
 );
 
 #endif /* _TRACE_KVM_IOSIGNALFD_H */
