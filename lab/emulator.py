@@ -114,7 +114,8 @@ class Qemu(Machine):
         elif opts.icount:
             accel, cpu = ["-accel", "tcg", "-icount", "shift=0,sleep=off"], ["EPYC"]
         else:
-            accel, cpu = ["-accel", "tcg,thread=multi"], ["EPYC"]
+            threads = "single" if opts.one_thread else "multi"
+            accel, cpu = ["-accel", f"tcg,thread={threads}"], ["EPYC"]
         if opts.kernel == "rt" and not opts.hardware:
             # KVM on PREEMPT_RT insists on a constant TSC. The emulated processor can't
             # say that its own is one, but Linux takes VMware's word for it, and this

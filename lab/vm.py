@@ -79,6 +79,9 @@ def options(argv):
     p.add_argument("--icount", action="store_true",
                    help="one instruction is one nanosecond of guest time, in Bochs ten; one "
                         "processor")
+    p.add_argument("--one-thread", action="store_true",
+                   help="emulate all processors in one thread, which is slower and has "
+                        "none of the emulator's own races (amd)")
     p.add_argument("--smp", type=int, metavar="N", help="processors (default: 2; intel: 1)")
     p.add_argument("--mem", metavar="M",
                    help="memory in MiB, or with a G in GiB (default: 2048; intel: 1024)")
