@@ -744,13 +744,16 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* A ring is an event with all that is known of it; a write that doesn't ring is none. */
+/*
+ * A ring is an event with all that is known of it; a write that doesn't ring is none.
+ * And a port's write is KVM's own event once, whichever way it goes.
+ */
 TEST_F(bus, tracepoint)
 {
 	const char *bus = self->flags ? "pio" : "mmio";
 	struct kvm_iosignalfd sig = self->sig;
 	char want[128], line[512];
-	int events = 0, right = 0;
+	int events = 0, right = 0, outs = 0;
 	FILE *f;
 
 	if (access(TRACEFS "/events/kvm/kvm_iosignalfd_ring", R_OK))
@@ -761,9 +764,11 @@ TEST_F(bus, tracepoint)
 	io_assign_ok(self->vm, sig);
 	write_file(TRACEFS "/trace", "");
 	write_file(TRACEFS "/events/kvm/kvm_iosignalfd_ring/enable", "1");
+	write_file(TRACEFS "/events/kvm/kvm_pio/enable", "1");
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 0x77, sig.fd);
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 0x78, sig.fd);
 	write_file(TRACEFS "/events/kvm/kvm_iosignalfd_ring/enable", "0");
+	write_file(TRACEFS "/events/kvm/kvm_pio/enable", "0");
 
 	snprintf(want, sizeof(want), "vcpu 0 %s addr %#lx len 4 value 0x77\n", bus,
 		 self->base);
@@ -774,10 +779,14 @@ TEST_F(bus, tracepoint)
 			continue;
 		events += !!strstr(line, "kvm_iosignalfd_ring: ");
 		right += !!strstr(line, want);
+		outs += strstr(line, "kvm_pio: pio_write at 0x2000 size 4 count 1 val 0x77 ") ||
+			strstr(line, "kvm_pio: pio_write at 0x2000 size 4 count 1 val 0x78 ");
 	}
 	fclose(f);
 	TEST_ASSERT(events == 1 && right == 1, "Wanted one event '%s', got %d, %d of them right",
 		    want, events, right);
+	TEST_ASSERT(outs == (self->flags ? 2 : 0), "Wanted %d events kvm_pio, got %d",
+		    self->flags ? 2 : 0, outs);
 }
 
 /* What other kernels get wrong as well. */
