@@ -79,6 +79,22 @@ void kvm_notify_acked_gsi(struct kvm *kvm, int gsi)
 	notify_list(kvm, gsi);
 }
 
+static void notify_acked_pin(struct kvm *kvm, unsigned int irqchip,
+			     unsigned int pin, bool masked)
+{
+	int gsi, idx;
+
+	trace_kvm_ack_irq(irqchip, pin);
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
+	if (gsi != -1 && !masked)
+		kvm_irqfd_level_acked(kvm, gsi);
+	if (gsi != -1)
+		notify_list(kvm, gsi);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
+
 /**
  * kvm_notify_acked_irq - the guest has acknowledged an irqchip's pin
  * @kvm: the VM
@@ -90,15 +106,7 @@ void kvm_notify_acked_gsi(struct kvm *kvm, int gsi)
 void kvm_notify_acked_irq(struct kvm *kvm, unsigned int irqchip,
 			  unsigned int pin)
 {
-	int gsi, idx;
-
-	trace_kvm_ack_irq(irqchip, pin);
-
-	idx = srcu_read_lock(&kvm->irq_srcu);
-	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
-	if (gsi != -1)
-		kvm_notify_acked_gsi(kvm, gsi);
-	srcu_read_unlock(&kvm->irq_srcu, idx);
+	notify_acked_pin(kvm, irqchip, pin, false);
 }
 
 /**
@@ -115,15 +123,7 @@ void kvm_notify_acked_irq(struct kvm *kvm, unsigned int irqchip,
 void kvm_notify_acked_masked_irq(struct kvm *kvm, unsigned int irqchip,
 				 unsigned int pin)
 {
-	int gsi, idx;
-
-	trace_kvm_ack_irq(irqchip, pin);
-
-	idx = srcu_read_lock(&kvm->irq_srcu);
-	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
-	if (gsi != -1)
-		notify_list(kvm, gsi);
-	srcu_read_unlock(&kvm->irq_srcu, idx);
+	notify_acked_pin(kvm, irqchip, pin, true);
 }
 
 /**

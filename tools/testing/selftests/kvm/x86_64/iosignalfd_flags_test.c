@@ -586,23 +586,6 @@ TEST_F_TIMEOUT(bus, hangup_races, 180)
 	}
 }
 
-/* The eventfd's number, from the descriptor's fdinfo. */
-static int eventfd_id(int fd)
-{
-	char path[64], line[128];
-	int id = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "r");
-	TEST_ASSERT(f, "%s: %s", path, strerror(errno));
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "eventfd-id: %d", &id) == 1)
-			break;
-	fclose(f);
-	return id;
-}
-
 /* Is there this line in debugfs' list? @lines is how many there are, with the title. */
 static bool listed(struct kvm_vm *vm, const char *want, int *lines)
 {

@@ -93,22 +93,6 @@ static bool has_irqfds_file(struct kvm_vm *vm)
 	return f;
 }
 
-static int eventfd_id(int fd)
-{
-	char path[64], text[128];
-	int id = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "r");
-	TEST_ASSERT(f, "%s: %s", path, strerror(errno));
-	while (fgets(text, sizeof(text), f))
-		if (sscanf(text, "eventfd-id: %d", &id) == 1)
-			break;
-	fclose(f);
-	return id;
-}
-
 static void assert_line(struct kvm_vm *vm, uint32_t gsi, const char *route, const char *flags,
 			uint64_t wakeup, uint64_t work, uint64_t undeliverable)
 {

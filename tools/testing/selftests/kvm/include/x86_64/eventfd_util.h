@@ -50,5 +50,7 @@ do {									\
 int new_eventfd(void);
 void add(int fd, uint64_t count);
 uint64_t take(int fd);
+/* The eventfd's number, from the descriptor's fdinfo. */
+int eventfd_id(int fd);
 
 #endif /* SELFTEST_KVM_EVENTFD_UTIL_H */
