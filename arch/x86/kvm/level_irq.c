@@ -32,7 +32,7 @@
  * that each of them sends, or none while it is masked.  The line of a level
  * irqfd and its being in service, remote IRR, is then kept here: who has sent a
  * message is on kvm->irqfds.sent until the EOI of the message's vector comes
- * from one of the message's vCPUs.
+ * from one of the message's vCPUs, or user space says that it has.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -101,7 +101,7 @@ void kvm_ioapic_notify_acked(struct kvm_ioapic *ioapic, int pin,
 	__must_hold(&ioapic->lock)
 {
 	union kvm_ioapic_redirect_entry *entry = &ioapic->redirtbl[pin];
-	bool masked = entry->fields.mask && trigger_mode == IOAPIC_LEVEL_TRIG;
+	bool masked = entry->fields.mask && trigger_mode != IOAPIC_EDGE_TRIG;
 
 	spin_unlock(&ioapic->lock);
 	if (masked)
@@ -422,6 +422,31 @@ static bool is_masked(struct kvm *kvm, struct kvm_irqfd_resampler *resampler)
 	return !kvm_irq_map_gsi(kvm, routes, resampler->gsi);
 }
 
+/*
+ * What is on @acked, taken from kvm->irqfds.sent, has been acknowledged.  Off the
+ * list one by one, as they may go when the lock is dropped.  Who raises before
+ * it's their turn sends nothing and is told.
+ */
+static void tell_acked(struct kvm *kvm, struct list_head *acked)
+	__must_hold(&kvm->irqfds.sent_lock)
+{
+	struct kvm_irqfd_resampler *resampler;
+	unsigned int gsi;
+	bool masked;
+
+	while (!list_empty(acked)) {
+		resampler = list_first_entry(acked, struct kvm_irqfd_resampler,
+					     sent_link);
+		list_del_init(&resampler->sent_link);
+		gsi = resampler->gsi;
+		masked = is_masked(kvm, resampler);
+		spin_unlock(&kvm->irqfds.sent_lock);
+		if (!masked)
+			kvm_notify_acked_gsi(kvm, gsi);
+		spin_lock(&kvm->irqfds.sent_lock);
+	}
+}
+
 /**
  * kvm_split_acked - a vCPU has sent an EOI that a split IOAPIC may wait for
  * @vcpu: the vCPU
@@ -433,9 +458,7 @@ void kvm_split_acked(struct kvm_vcpu *vcpu, int vector)
 {
 	struct kvm *kvm = vcpu->kvm;
 	struct kvm_irqfd_resampler *resampler, *next;
-	unsigned int gsi;
 	LIST_HEAD(acked);
-	bool masked;
 	int idx;
 
 	/* What this EOI is for was on it before the vCPU had the interrupt. */
@@ -447,22 +470,37 @@ void kvm_split_acked(struct kvm_vcpu *vcpu, int vector)
 	list_for_each_entry_safe(resampler, next, &kvm->irqfds.sent, sent_link)
 		if (is_sent_to(&resampler->sent, vcpu, vector))
 			list_move_tail(&resampler->sent_link, &acked);
+	tell_acked(kvm, &acked);
+	spin_unlock(&kvm->irqfds.sent_lock);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+}
 
-	/*
-	 * Off the list one by one, as they may go when the lock is dropped.  Who
-	 * raises before it's their turn sends nothing and is told.
-	 */
-	while (!list_empty(&acked)) {
-		resampler = list_first_entry(&acked, struct kvm_irqfd_resampler,
-					     sent_link);
-		list_del_init(&resampler->sent_link);
-		gsi = resampler->gsi;
-		masked = is_masked(kvm, resampler);
-		spin_unlock(&kvm->irqfds.sent_lock);
-		if (!masked)
-			kvm_notify_acked_gsi(kvm, gsi);
-		spin_lock(&kvm->irqfds.sent_lock);
-	}
+/**
+ * kvm_split_ended - user space's IOAPIC has ended what a pin has in service
+ * @kvm: the VM
+ * @gsi: the pin's GSI
+ *
+ * That is an acknowledge that KVM can't know of by itself, because the EOI wasn't
+ * broadcast and the IOAPIC's register is user space's, or because an irqchip was
+ * reset.  An edge-triggered message isn't in service in an IOAPIC, and user space
+ * may be lowering what it has just raised.
+ * Context: process context, no lock of an irqchip held.
+ */
+void kvm_split_ended(struct kvm *kvm, unsigned int gsi)
+{
+	struct kvm_irqfd_resampler *resampler, *next;
+	LIST_HEAD(acked);
+	int idx;
+
+	if (list_empty(&kvm->irqfds.sent))
+		return;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	spin_lock(&kvm->irqfds.sent_lock);
+	list_for_each_entry_safe(resampler, next, &kvm->irqfds.sent, sent_link)
+		if (resampler->gsi == gsi && is_level(kvm, &resampler->sent))
+			list_move_tail(&resampler->sent_link, &acked);
+	tell_acked(kvm, &acked);
 	spin_unlock(&kvm->irqfds.sent_lock);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 }

@@ -32,6 +32,7 @@ void kvm_pic_unmasked(struct kvm_kpic_state *s, u8 irqs);
 void kvm_pic_resample(struct kvm_pic *s, u16 irqs);
 
 void kvm_split_acked(struct kvm_vcpu *vcpu, int vector);
+void kvm_split_ended(struct kvm *kvm, unsigned int gsi);
 void kvm_split_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors);
 
 bool kvm_apic_stale_eoi(struct kvm_vcpu *vcpu, int vector);

@@ -86,6 +86,8 @@ struct irq_vm {
 void irq_vm_init(struct irq_vm *v);
 /* The IOAPIC, of that many pins, is user space's: there are no routes yet. */
 void irq_vm_init_split(struct irq_vm *v, uint32_t pins);
+/* Either of them, 0 pins being KVM's own, with these of KVM_CAP_X2APIC_API. */
+void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags);
 void irq_vm_free(struct irq_vm *v);
 
 /* Run to where the guest stops; it has to be there. */

@@ -222,33 +222,41 @@ static void install_handlers(struct irq_vm *v)
 	vm_install_exception_handler(v->vm, WAKE_VECTOR, guest_irq);
 }
 
-void irq_vm_init(struct irq_vm *v)
+void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags)
 {
-	v->vm = vm_create_with_one_vcpu(&v->vcpu, guest_main);
+	/* The library gives every new VM an irqchip, but not every reborn one. */
+	v->vm = vm_create(1);
+	if (pins) {
+		kvm_vm_release(v->vm);
+		v->vm->has_irqchip = false;
+		kvm_vm_restart(v->vm);
+		vm_enable_cap(v->vm, KVM_CAP_SPLIT_IRQCHIP, pins);
+	}
+	if (flags)
+		vm_enable_cap(v->vm, KVM_CAP_X2APIC_API, flags);
+	v->vcpu = vm_vcpu_add(v->vm, 0, guest_main);
 	install_handlers(v);
 
-	set_default_routes(v->vm);
-	pic_mask_all(v->vm);
-	ioapic_set_pin(v->vm, GSI_IOAPIC, VECTOR, false);
-	ioapic_set_pin(v->vm, GSI_BOTH, VECTOR, false);
-	ioapic_set_pin(v->vm, GSI_LEVEL, VECTOR, true);
+	if (!pins) {
+		set_default_routes(v->vm);
+		pic_mask_all(v->vm);
+		ioapic_set_pin(v->vm, GSI_IOAPIC, VECTOR, false);
+		ioapic_set_pin(v->vm, GSI_BOTH, VECTOR, false);
+		ioapic_set_pin(v->vm, GSI_LEVEL, VECTOR, true);
+	}
 
 	/* Up to the first pass, with the local APIC enabled. */
 	pass(v);
 }
 
+void irq_vm_init(struct irq_vm *v)
+{
+	irq_vm_init_x2apic(v, 0, 0);
+}
+
 void irq_vm_init_split(struct irq_vm *v, uint32_t pins)
 {
-	/* The library gives every new VM an irqchip, but not every reborn one. */
-	v->vm = vm_create(1);
-	kvm_vm_release(v->vm);
-	v->vm->has_irqchip = false;
-	kvm_vm_restart(v->vm);
-	vm_enable_cap(v->vm, KVM_CAP_SPLIT_IRQCHIP, pins);
-	v->vcpu = vm_vcpu_add(v->vm, 0, guest_main);
-	install_handlers(v);
-
-	pass(v);
+	irq_vm_init_x2apic(v, pins, 0);
 }
 
 void irq_vm_free(struct irq_vm *v)
