@@ -19,9 +19,9 @@
  * @irqfds: the level irqfds of this GSI, by @resampler_link; changed under
  *	kvm->irqfds.resampler_lock, read under kvm_irqfd_srcu
  * @flags: see irqfd_level.c
- * @storm_lock: for @acks and @acks_since
- * @acks: how many acknowledges too many there have been of late
- * @acks_since: in jiffies, when that was true
+ * @storm_lock: for @echoes and @echoes_since
+ * @echoes: how many too many there have been of late, see irqfd_level.c
+ * @echoes_since: in jiffies, when that was true
  * @later: tells @irqfds when a storm is over
  * @sent: where no irqchip of KVM's has the line: the message that raised it
  * @sent_link: in kvm->irqfds.sent until that is acknowledged; under
@@ -35,8 +35,8 @@ struct kvm_irqfd_resampler {
 
 	/* For the next two. */
 	spinlock_t storm_lock;
-	unsigned long acks;
-	unsigned long acks_since;
+	unsigned long echoes;
+	unsigned long echoes_since;
 	struct delayed_work later;
 
 	struct kvm_kernel_irq_routing_entry sent;

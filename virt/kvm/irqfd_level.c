@@ -42,30 +42,54 @@
 #define RESAMPLER_RAISED	1
 
 /*
- * A device that never takes its line down would be told, raise it again and
- * interrupt for ever, with the guest and a host's thread doing nothing else.
- * Who is acknowledged that much more often than so many times a second is told
- * a moment later, which leaves time for everything else.
+ * A device that never takes its line down is told, raises it again there and
+ * then, and interrupts for ever, with the guest doing nothing else.  Who has done
+ * so that much more often than so many times a second is told a moment later,
+ * which leaves time for everything else.
+ *
+ * What gives it away is the echo: the thread that tells signals a level irqfd
+ * before it is through.  Who looks after a device first, however busy that is,
+ * signals from another thread or an interrupt; the time that takes is the guest's.
  */
-#define STORM_ACKS	10000
-#define STORM_ACKS_PER_SEC	100
+#define STORM_ECHOES	10000
+#define STORM_ECHOES_PER_SEC	100
 #define STORM_PAUSE	(HZ / 100 ?: 1)
+
+/**
+ * kvm_irqfd_level_signalled - a level irqfd's eventfd was signalled
+ *
+ * Context: whoever signals.
+ */
+void kvm_irqfd_level_signalled(void)
+{
+	struct kvm_vcpu *vcpu = in_task() ? kvm_get_running_vcpu() : NULL;
+
+	/* Not an interrupt's that came over a vCPU: its own doing. */
+	if (vcpu)
+		++vcpu->level_signals;
+}
+
+static void note_echo(struct kvm_irqfd_resampler *resampler)
+{
+	spin_lock(&resampler->storm_lock);
+	++resampler->echoes;
+	spin_unlock(&resampler->storm_lock);
+}
 
 static bool is_storm(struct kvm_irqfd_resampler *resampler)
 {
-	unsigned long now = jiffies, drained;
-	bool storm = false;
+	unsigned long now = jiffies, faded;
+	bool storm;
 
 	spin_lock(&resampler->storm_lock);
-	drained = (now - resampler->acks_since) * STORM_ACKS_PER_SEC / HZ;
-	if (drained) {
-		resampler->acks -= min(resampler->acks, drained);
-		resampler->acks_since = now;
+	faded = (now - resampler->echoes_since) * STORM_ECHOES_PER_SEC / HZ;
+	if (faded) {
+		resampler->echoes -= min(resampler->echoes, faded);
+		resampler->echoes_since = now;
 	}
-	if (++resampler->acks >= STORM_ACKS) {
-		resampler->acks = 0;
-		storm = true;
-	}
+	storm = resampler->echoes >= STORM_ECHOES;
+	if (storm)
+		resampler->echoes = 0;
 	spin_unlock(&resampler->storm_lock);
 
 	return storm;
@@ -98,7 +122,9 @@ static void signal_later(struct work_struct *work)
 /* Tell the level irqfds of a GSI.  Is there any? */
 static bool tell(struct kvm *kvm, unsigned int gsi)
 {
+	struct kvm_vcpu *vcpu = kvm_get_running_vcpu();
 	struct kvm_irqfd_resampler *resampler;
+	unsigned int before;
 	bool found = false;
 	int idx;
 
@@ -112,7 +138,10 @@ static bool tell(struct kvm *kvm, unsigned int gsi)
 			queue_delayed_work(system_unbound_wq, &resampler->later,
 					   STORM_PAUSE);
 		} else {
+			before = vcpu ? vcpu->level_signals : 0;
 			signal_all(resampler);
+			if (vcpu && vcpu->level_signals != before)
+				note_echo(resampler);
 		}
 	}
 	srcu_read_unlock(&kvm_irqfd_srcu, idx);
@@ -331,7 +360,7 @@ static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
 	INIT_LIST_HEAD(&resampler->sent_link);
 	INIT_DELAYED_WORK(&resampler->later, signal_later);
 	spin_lock_init(&resampler->storm_lock);
-	resampler->acks_since = jiffies;
+	resampler->echoes_since = jiffies;
 
 	/* The first acknowledge must find an irqfd to tell. */
 	list_add(&irqfd->resampler_link, &resampler->irqfds);

@@ -195,7 +195,7 @@ void kvm_ioapic_resample(struct kvm_ioapic *ioapic)
  * @irq: the line, of all 16
  *
  * Context: process context, without the PIC's lock.  Should the line be unmasked
- * meanwhile, kvm_pic_unmasked() has found it up.
+ * meanwhile, kvm_pic_withhold() has found it up.
  */
 void kvm_pic_notify_acked(struct kvm_kpic_state *s, int irq)
 {
@@ -208,24 +208,24 @@ void kvm_pic_notify_acked(struct kvm_kpic_state *s, int irq)
 }
 
 /**
- * kvm_pic_unmasked - take back what level irqfds have raised
+ * kvm_pic_withhold - take back what level irqfds have raised
  * @s: the one of the two
- * @irqs: its lines that have been unmasked
+ * @irqs: its lines that have been unmasked, or are down in a new state
  *
  * kvm_pic_resample() has to follow, when the lock has been dropped.
  * Context: the PIC's lock.
  */
-void kvm_pic_unmasked(struct kvm_kpic_state *s, u8 irqs)
+void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs)
 {
 	struct kvm_pic *pic = s->pics_state;
-	unsigned long level = irqs & s->elcr;
+	unsigned long lines = irqs;
 	int base = s == &pic->pics[0] ? 0 : 8;
 	unsigned long *state;
 	int irq;
 
 	lockdep_assert_held(&pic->lock);
 
-	for_each_set_bit(irq, &level, 8) {
+	for_each_set_bit(irq, &lines, 8) {
 		state = &pic->irq_states[base + irq];
 		if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
 					  state))
@@ -237,6 +237,21 @@ void kvm_pic_unmasked(struct kvm_kpic_state *s, u8 irqs)
 			s->last_irr &= ~BIT(irq);
 		}
 	}
+}
+
+/**
+ * kvm_pic_restored - user space has set the state of one of the two
+ * @s: that one
+ *
+ * kvm_pic_resample() has to follow, when the lock has been dropped.
+ * Context: the PIC's lock.
+ */
+void kvm_pic_restored(struct kvm_kpic_state *s)
+{
+	lockdep_assert_held(&s->pics_state->lock);
+
+	/* Of an edge, what is in service will be acknowledged. */
+	kvm_pic_withhold(s, ~s->irr & (s->elcr | ~s->isr));
 }
 
 /**

@@ -28,7 +28,8 @@ void kvm_ioapic_restored(struct kvm_ioapic *ioapic, u32 irr);
 void kvm_ioapic_resample(struct kvm_ioapic *ioapic);
 
 void kvm_pic_notify_acked(struct kvm_kpic_state *s, int irq);
-void kvm_pic_unmasked(struct kvm_kpic_state *s, u8 irqs);
+void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs);
+void kvm_pic_restored(struct kvm_kpic_state *s);
 void kvm_pic_resample(struct kvm_pic *s, u16 irqs);
 
 void kvm_split_acked(struct kvm_vcpu *vcpu, int vector);

@@ -20,3 +20,16 @@ identifier vcpu;
 +kvm_apic_keep_stale(vcpu, before);
  ...
  }
+
+// What a new state leaves out nobody would acknowledge.
+@@
+identifier pic, chip;
+expression i;
+@@
+ kvm_vm_ioctl_set_irqchip(struct kvm *kvm, struct kvm_irqchip *chip)
+ {
+ <...
+ memcpy(&pic->pics[i], &chip->chip.pic, sizeof(struct kvm_pic_state));
++kvm_pic_restored(&pic->pics[i]);
+ ...>
+ }

@@ -6,6 +6,7 @@
  * A comment at a subtest names the failure it pins, and the kernels that have
  * it where there are any.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -1060,51 +1061,130 @@ TEST_F(resample, shared_deassign)
 	close(resamplefd);
 }
 
+static uint64_t pauses(struct irq_vm *v)
+{
+	uint64_t count = 0;
+
+	__vm_get_stat(v->vm, "irqfd_resample_storms", &count, 1);
+	return count;
+}
+
+/* The guest's own program: it counts, with interrupts on, until it's told to stop. */
+static uint64_t guest_progress;
+static uint32_t guest_counts;
+
+static void count_on(void)
+{
+	asm volatile("sti");
+	while (READ_ONCE(guest_counts))
+		WRITE_ONCE(guest_progress, guest_progress + 1);
+	asm volatile("cli");
+}
+
+static void start_counting(struct irq_vm *v)
+{
+	guest_counts = 1;
+	sync_global_to_guest(v->vm, guest_counts);
+	WRITE_ONCE(v->guest->work, count_on);
+	start_vcpu(v);
+}
+
+static uint64_t progress(struct irq_vm *v)
+{
+	return READ_ONCE(*(uint64_t *)addr_gva2hva(v->vm, (vm_vaddr_t)&guest_progress));
+}
+
+static void stop_counting(struct irq_vm *v)
+{
+	guest_counts = 0;
+	sync_global_to_guest(v->vm, guest_counts);
+	WRITE_ONCE(v->guest->work, NULL);
+	stop_vcpu(v);
+}
+
 /*
  * A device that is its own listener never takes its line down (B41, B48).  It
  * interrupts again and again, with nothing that recurses, and now and then there
- * is a pause, which the VM's statistics tell of.
+ * is a pause, which the VM's statistics tell of.  The guest's program goes on.
  */
 TEST_F_TIMEOUT(resample, storm, 120)
 {
-	uint64_t storms = 0, seen;
+	uint64_t storms = 0, seen, done;
 	int i;
 
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->fd);
-	start_vcpu(&self->v);
+	start_counting(&self->v);
 	add(self->fd, 1);
 	wait_for_running(&self->v, VECTOR, 100);
-	/* Another one on the line, which needs no worker to raise it again. */
-	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
 
 	seen = irqs(&self->v, VECTOR);
+	done = progress(&self->v);
 	usleep(1000000);
 	seen = irqs(&self->v, VECTOR) - seen;
-	ksft_print_msg("%lu interrupts a second\n", seen);
+	done = progress(&self->v) - done;
+	ksft_print_msg("%lu interrupts a second, the guest has counted to %lu\n", seen, done);
 
+	/* Another one on the line, which needs no worker to raise it again. */
+	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
 	/* It takes 10,000 of them. */
 	for (i = 0; i < 60 && !storms; i++) {
 		usleep(1000000);
-		__vm_get_stat(self->v.vm, "irqfd_resample_storms", &storms, 1);
+		storms = pauses(&self->v);
 	}
 	kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
 	TEST_ASSERT(storms, "No storm has been noticed, at %lu interrupts a second", seen);
 	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
 	seen = irqs(&self->v, VECTOR);
 	usleep(SETTLE_PASSES * SETTLE_USEC);
-	stop_vcpu(&self->v);
+	stop_counting(&self->v);
 	pass(&self->v);
 	TEST_ASSERT(irqs(&self->v, VECTOR) <= seen + 1, "Deassigned, it still interrupts");
+	TEST_ASSERT(done, "The guest's program stood still");
+}
+
+/*
+ * One that signals each time it's told, from a thread of its own, may be as busy
+ * as it likes: it isn't paused, and neither stands the guest's program still.
+ */
+TEST_F_TIMEOUT(resample, busy_device, 170)
+{
+	struct pollfd told = { .fd = self->resamplefd, .events = POLLIN };
+	uint64_t done;
+	int i;
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	start_counting(&self->v);
+	done = progress(&self->v);
+	for (i = 0; i < 20000; i++) {
+		add(self->fd, 1);
+		TEST_ASSERT(poll(&told, 1, WAIT_SEC * 1000) == 1,
+			    "After %d rounds: wanted it told, it is not", i);
+		take(self->resamplefd);
+	}
+	done = progress(&self->v) - done;
+	stop_counting(&self->v);
+
+	TEST_ASSERT(irqs(&self->v, VECTOR) == 20000, "Wanted 20,000 interrupts, got %lu",
+		    irqs(&self->v, VECTOR));
+	TEST_ASSERT(!pauses(&self->v), "Wanted no pause, got %lu", pauses(&self->v));
+	TEST_ASSERT(done > 20000, "The guest has counted to %lu only", done);
 }
 
 /* Two that listen to each other go round as well, and end when one does. */
-TEST_F(resample, storm_of_two)
+TEST_F_TIMEOUT(resample, storm_of_two, 120)
 {
+	int i;
+
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	assign_resample_ok(self->v.vm, self->resamplefd, GSI_IOAPIC, self->fd);
 	start_vcpu(&self->v);
 	add(self->fd, 1);
 	wait_for_running(&self->v, VECTOR, 100);
+	/* Each of them is an echo of the other. */
+	for (i = 0; i < 100 && !pauses(&self->v); i++)
+		usleep(1000000);
+	TEST_ASSERT(pauses(&self->v), "No storm has been noticed, after %lu interrupts",
+		    irqs(&self->v, VECTOR));
 	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
 	unassign_ok(self->v.vm, self->resamplefd, GSI_IOAPIC);
 	stop_vcpu(&self->v);
@@ -1150,6 +1230,48 @@ TEST_F(resample, state_restored)
 	add(self->fd, 1);
 	assert_irqs(&self->v, VECTOR, 1);
 	assert_resampled(self->resamplefd, 1, "After EOI");
+}
+
+/*
+ * The same of a PIC.
+ *
+ * Linux up to 6.12 and later never tells him, either.
+ */
+TEST_F(resample, pic_state_restored)
+{
+	const struct kvm_irq_routing_entry route = chip_route(GSI_BOTH, KVM_IRQCHIP_PIC_MASTER,
+							      GSI_BOTH);
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_PIC_MASTER };
+	int level;
+
+	set_routes(self->v.vm, &route, 1);
+	init_pic(&self->v);
+	self->v.guest->ack = pic_ack;
+	assign_resample_ok(self->v.vm, self->fd, GSI_BOTH, self->resamplefd);
+
+	for (level = 1; level >= 0; level--) {
+		vm_ioctl(self->v.vm, KVM_GET_IRQCHIP, &chip);
+		chip.chip.pic.elcr = level ? BIT(GSI_BOTH) : 0;
+		vm_ioctl(self->v.vm, KVM_SET_IRQCHIP, &chip);
+		assert_resampled(self->resamplefd, 0, "With nothing raised");
+
+		add(self->fd, 1);
+		WAIT_FOR(pic_state(self->v.vm).irr & BIT(GSI_BOTH),
+			 "Wanted the line up, it is down");
+		vm_ioctl(self->v.vm, KVM_SET_IRQCHIP, &chip);
+		assert_resampled(self->resamplefd, 1, "State restored");
+
+		add(self->fd, 1);
+		WAIT_FOR(pic_state(self->v.vm).irr & BIT(GSI_BOTH),
+			 "Wanted the line up again, it is down");
+		/* A state that has it up changes nothing. */
+		vm_ioctl(self->v.vm, KVM_GET_IRQCHIP, &chip);
+		vm_ioctl(self->v.vm, KVM_SET_IRQCHIP, &chip);
+		assert_resampled(self->resamplefd, 0, "State with the line up restored");
+		usleep(SETTLE_PASSES * SETTLE_USEC);
+		assert_irqs(&self->v, PIC_VECTOR, 2 - level);
+		assert_resampled(self->resamplefd, 1, "After EOI");
+	}
 }
 
 /* The VM is closed with many lines up, in service, and eventfds that close. */
