@@ -77,7 +77,11 @@ class Tree:
         return path
 
     def directory(self, path, mode=0o755):
-        if self.place(path) not in self.known:
+        place = self.place(path)
+        if self.entries.get(place, ("",))[0] == "dir":
+            # It keeps its place, before what is in it.
+            self.entries[place] = ("dir", mode)
+        elif place not in self.known:
             self._add(path, ("dir", mode))
 
     def data(self, path, content, mode=0o644):
