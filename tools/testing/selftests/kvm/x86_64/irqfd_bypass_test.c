@@ -6,13 +6,10 @@
  * looked for in test_modules/ beside the program; without it there is no test.
  */
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 
 #include "../test_modules/irqfd_bypass.h"
 #include "apic.h"
@@ -262,30 +259,14 @@ TEST_F(bypass, under_fire)
 	TEST_ASSERT(!pthread_join(c.thread, NULL), "pthread_join() failed");
 }
 
-static bool load_module(void)
-{
-	char exe[PATH_MAX] = {}, path[PATH_MAX + 64];
-	int fd, ret;
-
-	if (readlink("/proc/self/exe", exe, sizeof(exe) - 1) < 0)
-		return false;
-	snprintf(path, sizeof(path), "%s/test_modules/irqfd_bypass.ko", dirname(exe));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ret = syscall(__NR_finit_module, fd, "", 0);
-	close(fd);
-	return !ret;
-}
-
 int main(int argc, char *argv[])
 {
 	int ret;
 
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
-	__TEST_REQUIRE(load_module(), "No module irqfd_bypass for this kernel");
+	__TEST_REQUIRE(load_test_module("irqfd_bypass"), "No module irqfd_bypass for this kernel");
 
 	ret = test_harness_run(argc, argv);
-	syscall(__NR_delete_module, "irqfd_bypass", O_NONBLOCK);
+	unload_test_module("irqfd_bypass");
 	return ret;
 }

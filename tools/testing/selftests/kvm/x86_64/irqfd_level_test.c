@@ -901,8 +901,9 @@ TEST_F(split, edge)
  * the new one, which raises it again, and an acknowledge that began with the old
  * one lowers it once more, with nobody told.
  *
- * Here the device of the new one waits to be told before it signals again, so
- * that a raise which is swallowed stops it for good.
+ * Here they run into each other as it happens; irqfd_order_test has the orders.
+ * The device of the new one waits to be told before it signals again, so that a
+ * raise which is swallowed stops it for good.
  */
 struct four_steps {
 	struct irq_vm *v;

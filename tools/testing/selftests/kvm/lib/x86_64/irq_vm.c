@@ -3,7 +3,12 @@
  * A VM whose one vCPU does nothing but take interrupts, for the tests of irqfd.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "apic.h"
 #include "irq_vm.h"
@@ -352,4 +357,25 @@ void stop_shooting(struct shooter *s)
 {
 	WRITE_ONCE(s->stop, true);
 	TEST_ASSERT(!pthread_join(s->thread, NULL), "pthread_join() failed");
+}
+
+bool load_test_module(const char *name)
+{
+	char exe[PATH_MAX] = {}, path[PATH_MAX + 64];
+	int fd, ret;
+
+	if (readlink("/proc/self/exe", exe, sizeof(exe) - 1) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/test_modules/%s.ko", dirname(exe), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ret = syscall(__NR_finit_module, fd, "", 0);
+	close(fd);
+	return !ret;
+}
+
+void unload_test_module(const char *name)
+{
+	syscall(__NR_delete_module, name, O_NONBLOCK);
 }
