@@ -6,10 +6,14 @@
  * A comment at a subtest names the failure it pins, and the kernels that have
  * it where there are any.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "apic.h"
 #include "irq_vm.h"
@@ -964,6 +968,8 @@ TEST_F_TIMEOUT(resample, four_step_race, 120)
 	WRITE_ONCE(f.stop, true);
 	TEST_ASSERT(!pthread_join(f.thread, NULL), "pthread_join() failed");
 	stop_vcpu(&self->v);
+	ksft_print_msg("Told %lu times, while %lu others came and went; %lu interrupts\n", told,
+		       f.rounds, irqs(&self->v, VECTOR));
 	TEST_ASSERT(told > 20 && f.rounds > 20, "Wanted a race, got %lu and %lu rounds", told,
 		    f.rounds);
 
@@ -1031,6 +1037,8 @@ TEST_F_TIMEOUT(resample, shared_race, 120)
 		TEST_ASSERT(s[i].rounds > 20, "Wanted a race, got %lu rounds", s[i].rounds);
 	}
 	stop_vcpu(&self->v);
+	ksft_print_msg("%lu and %lu rounds, user space %lu; %lu interrupts\n", s[0].rounds,
+		       s[1].rounds, user, irqs(&self->v, VECTOR));
 
 	pass(&self->v);
 	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, nobody raises it");
@@ -1316,6 +1324,143 @@ TEST(closed_with_lines_up)
 			close(resamplefds[i]);
 		}
 	}
+}
+
+/*
+ * How often this thread waits for grace periods: the tracer counts its calls of
+ * what waits.
+ */
+#define TRACING		"/sys/kernel/tracing/"
+#define COUNTER		TRACING "instances/irqfd_level/"
+
+static const char * const waiting[] = {
+	"synchronize_srcu", "synchronize_srcu_expedited", "synchronize_rcu",
+	"synchronize_rcu_expedited", "srcu_barrier", "rcu_barrier",
+};
+
+static bool tell_tracer(const char *path, int flags, const char *fmt, ...)
+{
+	char text[128];
+	ssize_t done;
+	va_list ap;
+	int fd, len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fd = open(path, O_WRONLY | flags);
+	if (fd < 0)
+		return false;
+	done = write(fd, text, len);
+	close(fd);
+	return done == len;
+}
+
+static bool count_waits(void)
+{
+	char path[128];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(waiting); i++)
+		if (!tell_tracer(TRACING "kprobe_events", O_APPEND, "p:irqfd_level/%s %s\n",
+				 waiting[i], waiting[i]))
+			return false;
+	if (mkdir(COUNTER, 0700))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(waiting); i++) {
+		snprintf(path, sizeof(path), COUNTER "events/irqfd_level/%s/enable", waiting[i]);
+		if (!tell_tracer(COUNTER "set_event_pid", 0, "%d", getpid()) ||
+		    !tell_tracer(path, 0, "1"))
+			return false;
+	}
+	return true;
+}
+
+static void count_no_more(void)
+{
+	int i;
+
+	rmdir(COUNTER);
+	for (i = 0; i < ARRAY_SIZE(waiting); i++)
+		tell_tracer(TRACING "kprobe_events", O_APPEND, "-:irqfd_level/%s\n", waiting[i]);
+}
+
+/* Since the last time. */
+static int waits(void)
+{
+	char line[256];
+	int count = 0;
+	FILE *trace;
+
+	trace = fopen(COUNTER "trace", "r");
+	TEST_ASSERT(trace, "No trace: %s", strerror(errno));
+	while (fgets(line, sizeof(line), trace))
+		count += line[0] != '#';
+	fclose(trace);
+	TEST_ASSERT(tell_tracer(COUNTER "trace", O_TRUNC, "\n"), "Emptying the trace: %s",
+		    strerror(errno));
+	return count;
+}
+
+/* Of a VM with @nr level irqfds and @nr_gsis GSIs, from its beginning to its end. */
+static int waits_of_close(int nr, int nr_gsis)
+{
+	int fds[256], resamplefd = new_eventfd(), i, count;
+	struct irq_vm v;
+
+	irq_vm_init(&v);
+	waits();
+	for (i = 0; i < nr; i++) {
+		fds[i] = new_eventfd();
+		assign_resample_ok(v.vm, fds[i], i % nr_gsis, resamplefd);
+	}
+	count = waits();
+	TEST_ASSERT(!count, "%d assigns have waited for %d grace periods", nr, count);
+	irq_vm_free(&v);
+	count = waits();
+	for (i = 0; i < nr; i++)
+		close(fds[i]);
+	close(resamplefd);
+	return count;
+}
+
+/*
+ * An assign waits for no grace period, a deassign for one, and so does the close of
+ * a VM whatever it has.
+ *
+ * With Linux up to 6.12, and later, each of them waits for each irqfd.
+ */
+TEST(grace_periods)
+{
+	int fd = new_eventfd(), resamplefd = new_eventfd(), none, one, many;
+	struct irq_vm v;
+
+	if (!count_waits()) {
+		count_no_more();
+		SKIP(return, "No tracer to count with");
+	}
+
+	irq_vm_init(&v);
+	waits();
+	assign_resample_ok(v.vm, fd, GSI_LEVEL, resamplefd);
+	TEST_ASSERT(!waits(), "An assign has waited");
+	unassign_ok(v.vm, fd, GSI_LEVEL);
+	one = waits();
+	TEST_ASSERT(one == 1, "Wanted a deassign to wait once, it has %d times", one);
+	irq_vm_free(&v);
+
+	none = waits_of_close(0, 1);
+	one = waits_of_close(1, 1);
+	many = waits_of_close(256, 128);
+	count_no_more();
+	ksft_print_msg("A close waits %d times, with an irqfd %d times, with 256 %d times\n", none,
+		       one, many);
+	TEST_ASSERT(none > 0, "Nothing has been counted");
+	TEST_ASSERT(one <= none + 1 && many == one,
+		    "A close waits %d times, with an irqfd %d times, with 256 %d times", none, one,
+		    many);
+	close(fd);
+	close(resamplefd);
 }
 
 int main(int argc, char *argv[])
