@@ -151,7 +151,7 @@ u8 kvm_ioapic_version(struct kvm_ioapic *ioapic)
 }
 
 /**
- * kvm_ioapic_ends - does an EOI end what a pin has in service?
+ * __kvm_ioapic_ends - does an EOI end what a pin has in service?
  * @vcpu: the vCPU the EOI comes from
  * @ioapic: the IOAPIC
  * @pin: its pin
@@ -163,8 +163,8 @@ u8 kvm_ioapic_version(struct kvm_ioapic *ioapic)
  * Context: the vCPU's thread, with the IOAPIC's lock.
  * Return: true if it does, or may.
  */
-bool kvm_ioapic_ends(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic, int pin,
-		     int vector, int trigger_mode)
+bool __kvm_ioapic_ends(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic,
+		       int pin, int vector, int trigger_mode)
 {
 	union kvm_ioapic_redirect_entry *entry = &ioapic->redirtbl[pin];
 	bool is_its = kvm_ioapic_eoi_vector(ioapic, pin) == vector;

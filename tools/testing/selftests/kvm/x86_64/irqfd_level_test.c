@@ -1114,7 +1114,8 @@ static void stop_counting(struct irq_vm *v)
 /*
  * A device that is its own listener never takes its line down (B41, B48).  It
  * interrupts again and again, with nothing that recurses, and now and then there
- * is a pause, which the VM's statistics tell of.  The guest's program goes on.
+ * is a pause, which the VM's statistics tell of.  The guest's program goes on: with
+ * one processor, where the line is up again before the guest is, in these pauses.
  */
 TEST_F_TIMEOUT(resample, storm, 120)
 {
@@ -1130,8 +1131,9 @@ TEST_F_TIMEOUT(resample, storm, 120)
 	done = progress(&self->v);
 	usleep(1000000);
 	seen = irqs(&self->v, VECTOR) - seen;
-	done = progress(&self->v) - done;
-	ksft_print_msg("%lu interrupts a second, the guest has counted to %lu\n", seen, done);
+	ksft_print_msg("%lu interrupts a second, the guest has counted to %lu\n", seen,
+		       progress(&self->v) - done);
+	WAIT_FOR(progress(&self->v) != done, "The guest's program stands still");
 
 	/* Another one on the line, which needs no worker to raise it again. */
 	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
@@ -1148,7 +1150,6 @@ TEST_F_TIMEOUT(resample, storm, 120)
 	stop_counting(&self->v);
 	pass(&self->v);
 	TEST_ASSERT(irqs(&self->v, VECTOR) <= seen + 1, "Deassigned, it still interrupts");
-	TEST_ASSERT(done, "The guest's program stood still");
 }
 
 /*
