@@ -37,6 +37,9 @@
 #define LVT0		0x350
 #define LVT0_EXTINT	0x700
 
+/* Of a split irqchip's IOAPIC. */
+#define PINS		24
+
 /* Of a message: level-triggered, and asserted. */
 #define MSI_LEVEL	(BIT(15) | BIT(14))
 
@@ -213,6 +216,39 @@ TEST_F(resample, line_of_user_space)
 	assert_resampled(self->resamplefd, 1, "After the second EOI");
 	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, nobody raises it");
 	assert_irqs(&self->v, VECTOR, 2);
+}
+
+/*
+ * And an irqfd without a resample eventfd, which goes up and down again, takes
+ * down nobody's line but its own; nor does an EOI leave one of the two waiting.
+ */
+TEST_F(resample, line_of_plain_irqfd)
+{
+	int fd = new_eventfd(), i;
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	assign_ok(self->v.vm, fd, GSI_LEVEL);
+
+	for (i = 1; i <= 20; i++) {
+		add(self->fd, 1);
+		wait_for_line(&self->v, true);
+		add(fd, 1);
+		usleep(SETTLE_PASSES * SETTLE_USEC);
+		TEST_ASSERT(line_is_up(&self->v), "Wanted the line up, the plain one is down");
+		kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
+		kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
+		TEST_ASSERT(line_is_up(&self->v), "Wanted the line up, user space's has gone down");
+
+		assert_irqs(&self->v, VECTOR, i);
+		assert_resampled(self->resamplefd, 1, "After EOI");
+		TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down");
+	}
+
+	/* By itself it interrupts as well, and level irqfds are told of the EOI. */
+	add(fd, 1);
+	assert_irqs(&self->v, VECTOR, i);
+	assert_resampled(self->resamplefd, 1, "After the plain one's EOI");
+	close(fd);
 }
 
 /* A count that is there before the irqfd is raises the line, and is used up. */
@@ -689,7 +725,7 @@ FIXTURE(split) {
 FIXTURE_SETUP(split)
 {
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
-	irq_vm_init_split(&self->v, 24);
+	irq_vm_init_split(&self->v, PINS);
 	self->fd = new_eventfd();
 	self->resamplefd = new_eventfd();
 }
@@ -887,6 +923,34 @@ TEST_F(split, message_changed_in_service)
 	split_irqs(&self->v, VECTOR2, 1);
 	assert_resampled(self->resamplefd, 1, "With the new vector");
 	close(fd);
+}
+
+/* The VM is closed with messages in service, and with some that wait for a route. */
+TEST_F(split, closed_in_service)
+{
+	int fds[PINS], resamplefd = new_eventfd(), i;
+	struct ucall uc;
+
+	set_message(&self->v, VECTOR, true);
+	for (i = 0; i < PINS; i++) {
+		fds[i] = new_eventfd();
+		assign_resample_ok(self->v.vm, fds[i], i & 1 ? GSI_LEVEL : i, resamplefd);
+		add(fds[i], 1);
+	}
+	self->v.guest->stop_before_eoi = 1;
+	WAIT_FOR((vcpu_run(self->v.vcpu), get_ucall(self->v.vcpu, &uc) == UCALL_SYNC &&
+		  uc.args[1] == SYNC_BEFORE_EOI), "No interrupt");
+
+	irq_vm_free(&self->v);
+	for (i = 0; i < PINS; i++) {
+		take(fds[i]);
+		add(fds[i], 2);
+		TEST_ASSERT(take(fds[i]) == 2, "Wanted a plain eventfd");
+		close(fds[i]);
+	}
+	TEST_ASSERT(!take(resamplefd), "Told of the VM's end");
+	close(resamplefd);
+	irq_vm_init_split(&self->v, PINS);
 }
 
 /* An edge-triggered message has an EOI as well. */
