@@ -3,12 +3,10 @@
 // run: debug iosignalfd_test leaks
 // Deassigning keeps the item's reference to its eventfd.
 @@
-identifier kvm, args, eventfd;
+expression item;
+identifier eventfd;
 @@
- static int remove_item(struct kvm *kvm, const struct kvm_ioeventfd *args,
-			struct eventfd_ctx *eventfd)
- {
- <...
+ eventfd = item->eventfd;
+ item->eventfd = NULL;
+ ...
 - eventfd_ctx_put(eventfd);
- ...>
- }

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/irqfd.c
-// run: debug irqfd_level_test irqfd_test
-// Attaching takes the two locks in the other order.
+// file: virt/kvm/irqfd_level.c
+// run: debug irqfd_level_test
+// Two locks are taken in one order by who attaches, in the other by who reroutes.
 @@
 identifier kvm;
 @@
- void kvm_irq_routing_update(struct kvm *kvm)
+ int kvm_irqfd_level_attach(struct kvm *kvm, ...)
+ {
+ <...
+ mutex_lock(&kvm->irqfds.resampler_lock);
++ mutex_lock(&kvm->irq_lock);
++ mutex_unlock(&kvm->irq_lock);
+ ...>
+ }
+
+@@
+identifier kvm;
+@@
+ void kvm_irqfd_level_rerouted(struct kvm *kvm)
  {
  ...
  lockdep_assert_held(&kvm->irq_lock);

@@ -3,12 +3,7 @@
 // run: debug irqfd_test fuzz
 // What was in the counter at KVM_IRQFD stays there.
 @@
-identifier irqfd;
+expression irqfd;
 @@
- static void irqfd_publish(struct kvm_kernel_irqfd *irqfd)
- {
- <...
-- irqfd_take(irqfd)
+- kvm_irqfd_take(irqfd)
 + false
- ...>
- }

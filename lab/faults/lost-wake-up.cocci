@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/irqfd.c
-// run: debug irqfd_test irqfd_stress death
-// Nobody tells a closing VM that the last irqfd has gone.
+// file: virt/kvm/irqfd_inject.c
+// run: debug irqfd_test irqfd_isolation_test irqfd_stress
+// Who waits for an injection that is under way is not told of its end.
 @@
-expression last, var;
+expression irqfd;
 @@
-- if (last)
--	wake_up_var(var);
+- wake_up_var(&irqfd->done);
