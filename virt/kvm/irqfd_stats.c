@@ -105,6 +105,7 @@ void kvm_irqfd_update_stats(struct kvm *kvm)
 			sum.undeliverable - told->undeliverable;
 		told->undeliverable = sum.undeliverable;
 	}
+	stat->nr_irqfds = kvm->irqfds.nr;
 	spin_unlock_irq(&kvm->irqfds.lock);
 }
 

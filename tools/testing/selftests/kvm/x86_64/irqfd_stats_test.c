@@ -229,6 +229,42 @@ TEST_F(stats, totals)
 	close(fd);
 }
 
+static void assert_nr(struct kvm_vm *vm, uint64_t want)
+{
+	WAIT_FOR(vm_get_stat(vm, "nr_irqfds") == want, "nr_irqfds: wanted %lu, got %lu", want,
+		 vm_get_stat(vm, "nr_irqfds"));
+}
+
+/*
+ * How many there are: also those without a file, until they have ended and taken
+ * their line down.
+ */
+TEST_F(stats, number)
+{
+	int fd = new_eventfd(), resamplefd = new_eventfd(), i;
+	struct kvm_vm *vm = self->v.vm;
+
+	TEST_REQUIRE(has_stats(vm));
+	for (i = 0; i < 20; i++) {
+		assert_nr(vm, 0);
+		assign_ok(vm, self->fd, GSI_MSI2);
+		assert_nr(vm, 1);
+		assign_resample_ok(vm, fd, GSI_LEVEL, resamplefd);
+		assert_nr(vm, 2);
+		add(fd, 1);
+		WAIT_FOR(ioapic_state(vm).irr & (1u << GSI_LEVEL), "Wanted the line up");
+
+		close(fd);
+		assert_nr(vm, 1);
+		TEST_ASSERT(!(ioapic_state(vm).irr & (1u << GSI_LEVEL)), "Wanted the line down");
+		fd = new_eventfd();
+		unassign_ok(vm, self->fd, GSI_MSI2);
+	}
+	assert_nr(vm, 0);
+	close(fd);
+	close(resamplefd);
+}
+
 /*
  * What can't be delivered is counted.
  *
