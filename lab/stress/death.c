@@ -25,9 +25,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 
+#include "random.h"
 #include "tiny_vm.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -44,16 +44,6 @@ static struct shared {
 	atomic_bool ready;
 	atomic_ulong rings, signals;
 } *shared;
-
-static uint32_t rnd(uint32_t n)
-{
-	uint64_t x = seed += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-	x ^= x >> 31;
-	return (x >> 32) * n >> 32;
-}
 
 /* The victim */
 
@@ -289,9 +279,10 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	while (!seed)
-		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-			die("getrandom");
+	seed = seed_or_new(seed);
+	if (!seed)
+		die("getrandom");
+	seed_thread(seed, 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# death: seed %#llx, %u rounds\n", (unsigned long long)seed,
 	       rounds);

@@ -33,9 +33,9 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
+#include "random.h"
 #include "tiny_vm.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -157,30 +157,6 @@ static void expect(const char *what, int ret, int want)
 		      want ? strerror(want) : "success");
 }
 
-/* Randomness, a state for each thread */
-
-static __thread uint64_t state;
-
-static void seed_thread(uint64_t number)
-{
-	state = seed ^ (number + 1) * 0x9e3779b97f4a7c15ULL;
-}
-
-static uint32_t rnd(uint32_t n)
-{
-	uint64_t x = state += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-	x ^= x >> 31;
-	return (x >> 32) * n >> 32;
-}
-
-static bool one_in(uint32_t n)
-{
-	return !rnd(n);
-}
-
 static double now(void)
 {
 	struct timespec ts;
@@ -225,7 +201,7 @@ static void end_irqfd(struct event *event)
 
 static void settle(struct vm *vm);
 static void end_hung_up(struct event *event);
-static void check_lists(struct vm *vm);
+static bool check_lists(struct vm *vm);
 
 static void drop_file(struct fd *fd)
 {
@@ -242,12 +218,13 @@ static void drop_file(struct fd *fd)
 		return;
 	if (!--event->files) {
 		struct vm *vm = event->resamples ? event->vm : NULL;
+		uint32_t gsi = event->gsi;
 
 		end_irqfd(event);
 		end_hung_up(event);
-		/* It hears of acknowledges until it is gone. */
-		if (vm)
-			check_lists(vm);
+		/* It hears of acknowledges, and may take the line down, until it is gone. */
+		if (vm && !check_lists(vm) && gsi < NR_PINS)
+			vm->unsure[gsi] = true;
 	}
 	put_event(event);
 }
@@ -398,22 +375,29 @@ static void check_line(struct vm *vm, uint32_t pin)
 	}
 }
 
-/* Lines of a file that debugfs has for the VM; -1 if it has none. */
-static int lines_of(struct vm *vm, const char *name, const char *begin)
+/* A file that debugfs has for the VM; NULL if it has none. */
+static FILE *open_debugfs(struct vm *vm, const char *name)
 {
-	char path[100], line[300];
 	struct vm *other;
-	int n = 0;
-	FILE *f;
+	char path[100];
 
 	/* One that lives on without its file still has the directory by that name. */
 	for (other = vms; other < vms + NR_VMS; other++)
 		if (other != vm && other->running &&
 		    other->tiny.fd == vm->tiny.fd)
-			return -1;
+			return NULL;
 	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s", getpid(),
 		 vm->tiny.fd, name);
-	f = fopen(path, "r");
+	return fopen(path, "r");
+}
+
+/* How many of its lines begin like this; -1 if there is no such file. */
+static int lines_of(struct vm *vm, const char *name, const char *begin)
+{
+	FILE *f = open_debugfs(vm, name);
+	char line[300];
+	int n = 0;
+
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f))
@@ -434,8 +418,25 @@ static int irqfds_of(struct vm *vm)
 	return n;
 }
 
-/* Do what is listed and what is registered agree?  An irqfd may take time to end. */
-static void check_lists(struct vm *vm)
+/* How many there are, whether listed or about to end; -1 if that can't be read. */
+static int count_irqfds(struct vm *vm)
+{
+	FILE *f = open_debugfs(vm, "nr_irqfds");
+	int n;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &n) != 1)
+		die("nr_irqfds");
+	fclose(f);
+	return n;
+}
+
+/*
+ * Do what is listed and what is registered agree?  An irqfd may take time to end,
+ * and only when it has is its line down for good.  false if that can't be seen.
+ */
+static bool check_lists(struct vm *vm)
 {
 	double end = now() + PATIENCE;
 	int listed, regs = 0, i;
@@ -447,14 +448,19 @@ static void check_lists(struct vm *vm)
 	if (listed >= 0 && listed != regs + 1)
 		wrong("%d iosignalfds are listed for VM %zd instead of %d",
 		      listed - 1, vm - vms, regs);
-	while ((listed = lines_of(vm, "irqfds", "gsi=")) != irqfds_of(vm)) {
+	while ((listed = count_irqfds(vm)) != irqfds_of(vm)) {
 		if (listed < 0)
-			break;
+			return false;
 		if (now() > end)
-			wrong("%d irqfds are listed for VM %zd instead of %d",
-			      listed, vm - vms, irqfds_of(vm));
+			wrong("VM %zd has %d irqfds instead of %d", vm - vms,
+			      listed, irqfds_of(vm));
 		usleep(200);
 	}
+	listed = lines_of(vm, "irqfds", "gsi=");
+	if (listed != irqfds_of(vm))
+		wrong("%d irqfds are listed for VM %zd instead of %d", listed,
+		      vm - vms, irqfds_of(vm));
+	return true;
 }
 
 static void settle(struct vm *vm)
@@ -1126,7 +1132,7 @@ static void do_routes(void)
 
 	if (!vm->open || vm->tiny.irqchip == CHIP_NONE)
 		return;
-	/* What is deferred goes by the routes of its time. */
+	/* What is deferred goes by the routes of its time, */
 	settle(vm);
 	say("VM %zd: routes", vm - vms);
 	for (gsi = 0; gsi < NR_GSIS; gsi++) {
@@ -1139,6 +1145,9 @@ static void do_routes(void)
 		}
 		vm->pin_route[gsi] = any && pin;
 		vm->msi_route[gsi] = any && !pin;
+		/* but the second time of two may come by the next ones. */
+		if (vm->msi_route[gsi] && vm->may[PIN_VECTOR(gsi)])
+			vm->may[MSI_VECTOR(gsi)] = true;
 		if (vm->pin_route[gsi])
 			tiny_route_pin(&routes, gsi, one_in(3));
 		if (vm->msi_route[gsi])
@@ -1282,7 +1291,7 @@ static void burst_error(const char *what, int err)
 
 static void burst_seed(int thread)
 {
-	state = burst.seed ^ (thread + 1) * 0x9e3779b97f4a7c15ULL;
+	seed_thread(burst.seed, thread);
 	pthread_barrier_wait(&burst.begin);
 }
 
@@ -1565,9 +1574,9 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	while (!seed)
-		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-			die("getrandom");
+	seed = seed_or_new(seed);
+	if (!seed)
+		die("getrandom");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# fuzz: seed %#llx\n", (unsigned long long)seed);
 
@@ -1580,7 +1589,7 @@ int main(int argc, char **argv)
 		die("socketpair");
 	for (i = 0; i < NR_FDS; i++)
 		fds[i].fd = -1;
-	seed_thread(0);
+	seed_thread(seed, 0);
 	for (i = 0; i < NR_VMS; i++)
 		make_vm(&vms[i]);
 

@@ -39,10 +39,11 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
+#include "flat.h"
 #include "guest.h"
+#include "random.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define __aligned(x)	__attribute__((aligned(x)))
@@ -60,8 +61,6 @@
 #define GDT		0x0800
 #define IDT		0x1000
 #define STACK		0x8000		/* the first; each is a page */
-#define CODE_SEL	8
-#define DATA_SEL	16
 
 /* What rings, or doesn't. */
 #define RING_PORT	0x300
@@ -106,30 +105,6 @@ static int mail[2];			/* where eventfds travel */
 static atomic_ulong nr_exits, nr_vms, nr_ops, nr_interrupts;
 
 static atomic_ulong nr_bad;
-
-/* Randomness, a state for each thread */
-
-static __thread uint64_t state;
-
-static void seed_thread(uint64_t number)
-{
-	state = seed ^ (number + 1) * 0x9e3779b97f4a7c15ULL;
-}
-
-static uint32_t rnd(uint32_t n)
-{
-	uint64_t x = state += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-	x ^= x >> 31;
-	return (x >> 32) * n >> 32;
-}
-
-static bool one_in(uint32_t n)
-{
-	return !rnd(n);
-}
 
 static void nap(unsigned int usec)
 {
@@ -624,7 +599,7 @@ static void set_failing(void)
 
 static void *worker(void *arg)
 {
-	seed_thread((uintptr_t)arg);
+	seed_thread(seed, (uintptr_t)arg);
 	if (failing)
 		set("/proc/thread-self/make-it-fail", "1");
 	while (!stop) {
@@ -698,10 +673,6 @@ static void fill_memory(struct vm *vm)
 
 static void reset_vcpu(struct vcpu *vcpu)
 {
-	struct kvm_segment flat = {
-		.limit = 0xffffffff, .selector = DATA_SEL, .type = 3,
-		.present = 1, .s = 1, .db = 1, .g = 1,
-	};
 	struct kvm_regs regs = {
 		.rip = GUEST_CODE, .rflags = 2, .rsi = rnd(GUEST_NR_OPS),
 		.rsp = STACK + 0x1000 * (vcpu->nr + 1),
@@ -711,19 +682,11 @@ static void reset_vcpu(struct vcpu *vcpu)
 
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
 		die("KVM_GET_SREGS");
-	sregs.ds = flat;
-	sregs.es = flat;
-	sregs.fs = flat;
-	sregs.gs = flat;
-	sregs.ss = flat;
-	flat.selector = CODE_SEL;
-	flat.type = 11;
-	sregs.cs = flat;
+	set_flat_mode(&sregs);
 	sregs.gdt.base = GDT;
 	sregs.gdt.limit = 3 * 8 - 1;
 	sregs.idt.base = IDT;
 	sregs.idt.limit = 256 * 8 - 1;
-	sregs.cr0 = 0x21;
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) ||
 	    ioctl(vcpu->fd, KVM_SET_REGS, &regs))
 		die("vCPU registers");
@@ -734,7 +697,7 @@ static void *vcpu_loop(void *arg)
 	struct vcpu *vcpu = arg;
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 
-	seed_thread(1000 + atomic_load(&nr_vms) * NR_VCPUS + vcpu->nr);
+	seed_thread(seed, 1000 + atomic_load(&nr_vms) * NR_VCPUS + vcpu->nr);
 	/* The second one waits for a start-up IPI by default. */
 	if (vcpu->vm->irqchip != NONE &&
 	    ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable))
@@ -876,7 +839,7 @@ static void *keeper(void *arg)
 	struct guest_counts *counts;
 	struct vm vm;
 
-	seed_thread(100 + (shared - vm_fds));
+	seed_thread(seed, 100 + (shared - vm_fds));
 	while (!stop) {
 		int rounds = 1 + rnd(one_in(3) ? 40 : 8);
 
@@ -959,9 +922,9 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	while (!seed)
-		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-			die("getrandom");
+	seed = seed_or_new(seed);
+	if (!seed)
+		die("getrandom");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("irqfd_stress: seed %#llx, %u seconds\n",
 	       (unsigned long long)seed, seconds);
@@ -980,7 +943,7 @@ int main(int argc, char **argv)
 
 	create_anchor(true);
 	create_anchor(false);
-	seed_thread(99);
+	seed_thread(seed, 99);
 	for (i = 0; i < NR_EVENTFDS; i++)
 		atomic_store(&eventfds[i], new_eventfd());
 	for (i = 0; i < NR_VMS; i++)

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "flat.h"
 #include "tiny_vm.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -116,25 +117,13 @@ static void set_up_irqchip(struct tiny_vm *vm)
 /* Its local APIC takes interrupts, and they stay there: the guest keeps IF off. */
 static void set_up_vcpu(struct tiny_vm *vm)
 {
-	struct kvm_segment flat = {
-		.limit = 0xffffffff, .selector = 16, .type = 3,
-		.present = 1, .s = 1, .db = 1, .g = 1,
-	};
 	struct kvm_lapic_state lapic;
 	struct kvm_sregs sregs;
 	uint32_t spiv = 0x1ff;
 
 	if (ioctl(vm->vcpu, KVM_GET_SREGS, &sregs))
 		die("KVM_GET_SREGS");
-	sregs.ds = flat;
-	sregs.es = flat;
-	sregs.fs = flat;
-	sregs.gs = flat;
-	sregs.ss = flat;
-	flat.selector = 8;
-	flat.type = 11;
-	sregs.cs = flat;
-	sregs.cr0 = 0x21;
+	set_flat_mode(&sregs);
 	if (ioctl(vm->vcpu, KVM_SET_SREGS, &sregs))
 		die("KVM_SET_SREGS");
 	if (vm->irqchip == CHIP_NONE)
