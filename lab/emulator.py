@@ -126,12 +126,18 @@ class Qemu(Machine):
             # Both compare two clocks over some milliseconds, and an emulator that is
             # not scheduled for that long fails them.
             words += ["no_timer_check", "tsc=nowatchdog"]
+        machine, devices = "q35", []
+        if opts.edu:
+            # vfio wants an IOMMU that remaps interrupts, which KVM's I/O APIC can't have.
+            machine += ",kernel-irqchip=split"
+            devices = ["-device", "intel-iommu,intremap=on", "-device", "edu"]
+            words.append("intel_iommu=on")
         words += opts.append
-        argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", *accel, "-M", "q35",
+        argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", *accel, "-M", machine,
                 "-cpu", *cpu, "-smp", str(opts.smp), "-m", f"{opts.mem}M",
                 "-display", "none", "-no-reboot",
                 "-kernel", unpacked(kernel), "-initrd", initrd, "-append", " ".join(words),
-                "-serial", "chardev:console", "-device", "virtio-serial-pci"]
+                "-serial", "chardev:console", *devices, "-device", "virtio-serial-pci"]
         theirs = []
         for name in ("console", "data", "verdict"):
             mine, other = socket.socketpair()

@@ -82,6 +82,8 @@ def options(argv):
     p.add_argument("--one-thread", action="store_true",
                    help="emulate all processors in one thread, which is slower and has "
                         "none of the emulator's own races (amd)")
+    p.add_argument("--edu", action="store_true",
+                   help="QEMU's edu device, and an IOMMU, so that vfio-pci takes it (amd)")
     p.add_argument("--smp", type=int, metavar="N", help="processors (default: 2; intel: 1)")
     p.add_argument("--mem", metavar="M",
                    help="memory in MiB, or with a G in GiB (default: 2048; intel: 1024)")
@@ -117,6 +119,8 @@ def complete(o):
         raise Trouble(f"--kernel {o.kernel} does not start in Bochs: use --cpu amd")
     if o.kvm not in ("ours", "stock") and not os.path.isdir(o.kvm):
         raise Trouble(f"--kvm {o.kvm}: neither ours, nor stock, nor a directory")
+    if o.edu and o.bochs:
+        raise Trouble("--edu is QEMU's: use --cpu amd")
     if o.shell and o.bochs:
         raise Trouble("--shell does not work in Bochs: use --cpu amd")
     if o.shell and not os.isatty(0):
