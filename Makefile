@@ -40,6 +40,6 @@ series:
 
 clean:
 	rm -rf build/tree build/tree.stamp build/kbuild build/modules build/selftests \
-		build/lint build/client build/series build/series.* build/bench build/demo \
+		build/lint build/client build/vfio build/series build/series.* build/bench build/demo \
 		build/kernels build/kernel/debug build/kernel/kcsan build/kernel/gcov \
 		build/stress build/coverage build/faults
