@@ -5,7 +5,7 @@
 .PHONY: help modules demo check fuzz lint bench series clean
 
 help:
-	@echo 'make modules	build kvm.ko, kvm-amd.ko and kvm-intel.ko into build/modules/'
+	@echo 'make modules	build kvm.ko, its kin and irqbypass.ko into build/modules/'
 	@echo 'make demo	see a guest ring and be interrupted, and what that costs'
 	@echo 'make check	run the tests; T=name for one test, LANE=name for one lane,'
 	@echo '		LANE=list for their names'

@@ -34,7 +34,7 @@ def our_files():
     run = subprocess.run([os.path.join(TOP, "scripts/tree"), "files"], check=True,
                          stdout=subprocess.PIPE, text=True)
     return {f for f in run.stdout.split()
-            if re.match(r"(virt/kvm|arch/x86/kvm|include/(kvm|linux))/.*\.[ch]$", f)}
+            if re.match(r"(virt/(kvm|lib)|arch/x86/kvm|include/(kvm|linux))/.*\.[ch]$", f)}
 
 
 def gcov(directory):

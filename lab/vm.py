@@ -163,7 +163,7 @@ def our_modules(kind, kvm):
     if kvm == "stock" or kvm == "ours" and kind in OWN:
         return []
     where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
-    names = ("kvm.ko", "kvm-amd.ko", "kvm-intel.ko")
+    names = ("kvm.ko", "kvm-amd.ko", "kvm-intel.ko", "irqbypass.ko")
     for name in names:
         if not os.path.exists(os.path.join(where, name)):
             raise Trouble(f"{os.path.relpath(where, TOP)}/{name} is missing: run make modules")

@@ -31,6 +31,7 @@ static const struct group {
 	{ "addresses", bench_addresses, "N addresses", false },
 	{ "irqfd", bench_irqfd, "N irqfds, routing, VM close", false },
 	{ "level", bench_level, "N level irqfds, and an interrupt elsewhere", false },
+	{ "bypass", bench_bypass, "N bypass producers; needs irqfd_bypass.ko", true },
 };
 
 int new_eventfd(void)
@@ -98,7 +99,7 @@ static void usage(void)
 	printf("%s [-m MAX] [-u NS] [GROUP...]\n"
 	       "  -m MAX  leave out every N above MAX (default %u)\n"
 	       "  -u NS   an instruction takes NS nanoseconds (default 1)\n"
-	       "groups, by default all but floor:\n",
+	       "groups, by default all that need nothing else:\n",
 	       program_invocation_short_name, max_n);
 	for (i = 0; i < ARRAY_SIZE(groups); i++)
 		printf("  %-10s %s\n", groups[i].name, groups[i].what);

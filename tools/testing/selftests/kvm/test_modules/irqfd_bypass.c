@@ -5,8 +5,8 @@
  *
  * The kernel is made to believe that there is: that interrupts can be remapped
  * and posted, and that an interrupt which no device has is told where to go.  What
- * it is told is noted, or refused.  All else, irqfd's, the bypass manager's and the
- * architecture's part, is the real one.
+ * it is told is noted; that it is to be posted can be refused.  All else, irqfd's,
+ * the bypass manager's and the architecture's part, is the real one.
  */
 #include <linux/eventfd.h>
 #include <linux/irqbypass.h>
@@ -21,18 +21,17 @@
 
 /* No interrupt of the machine's has such a number. */
 #define FIRST_IRQ	0x7f000000
-#define NR_PRODUCERS	64
 
 static struct test_producer {
+	struct mutex lock; /* one command at a time */
 	struct irq_bypass_producer producer;
-	struct eventfd_ctx *eventfd;
-	bool registered;
+	struct eventfd_ctx *eventfd; /* NULL if it has nothing to unregister */
 	unsigned int told;
+	unsigned int refused;
 	unsigned int stopped;
 	unsigned int started;
-} producers[NR_PRODUCERS];
+} producers[IRQFD_BYPASS_PRODUCERS];
 
-static DEFINE_MUTEX(lock);
 static int fail_with;
 
 /* What a probed function does instead: return what is in its registers. */
@@ -42,81 +41,198 @@ static noinline notrace void just_return(void)
 
 NOKPROBE_SYMBOL(just_return);
 
-static void override(struct pt_regs *regs, unsigned long ret)
+static int override(struct pt_regs *regs, unsigned long ret)
 {
 	regs_set_return_value(regs, ret);
 	instruction_pointer_set(regs, (unsigned long)just_return);
+	return 1;
 }
 
 NOKPROBE_SYMBOL(override);
 
+/* With this a probe isn't made a jump, which would go back to where it came from. */
+static void after(struct kprobe *p, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+NOKPROBE_SYMBOL(after);
+
 static int say_yes(struct kprobe *p, struct pt_regs *regs)
 {
-	override(regs, 1);
-	return 1;
+	return override(regs, 1);
 }
 
 NOKPROBE_SYMBOL(say_yes);
 
+static struct test_producer *producer_of(unsigned int irq)
+{
+	unsigned int n = irq - FIRST_IRQ;
+
+	return n < IRQFD_BYPASS_PRODUCERS ? &producers[n] : NULL;
+}
+
+NOKPROBE_SYMBOL(producer_of);
+
+/* int irq_set_vcpu_affinity(unsigned int irq, void *vcpu_info) */
 static int take_affinity(struct kprobe *p, struct pt_regs *regs)
 {
-	unsigned int n = regs_get_kernel_argument(regs, 0) - FIRST_IRQ;
+	struct test_producer *t = producer_of(regs_get_kernel_argument(regs, 0));
 
-	if (n >= NR_PRODUCERS)
+	if (!t)
 		return 0;
-	if (!READ_ONCE(fail_with))
-		producers[n].told++;
-	override(regs, READ_ONCE(fail_with));
-	return 1;
+	WRITE_ONCE(t->told, t->told + 1);
+	return override(regs, 0);
 }
 
 NOKPROBE_SYMBOL(take_affinity);
 
+/* int pi_update_irte(struct kvm *kvm, unsigned int host_irq, u32 guest_irq, bool set) */
+static int refuse_to_post(struct kprobe *p, struct pt_regs *regs)
+{
+	struct test_producer *t = producer_of(regs_get_kernel_argument(regs, 1));
+	bool set = regs_get_kernel_argument(regs, 3) & 0xff;
+	int ret = READ_ONCE(fail_with);
+
+	if (!t || !set || !ret)
+		return 0;
+	WRITE_ONCE(t->refused, t->refused + 1);
+	return override(regs, ret);
+}
+
+NOKPROBE_SYMBOL(refuse_to_post);
+
 static struct kprobe probes[] = {
-	{ .symbol_name = "kvm_arch_has_irq_bypass", .pre_handler = say_yes },
-	{ .symbol_name = "irq_remapping_cap", .pre_handler = say_yes },
-	{ .symbol_name = "irq_set_vcpu_affinity", .pre_handler = take_affinity },
+	{ .symbol_name = "kvm_arch_has_irq_bypass", .pre_handler = say_yes,
+	  .post_handler = after },
+	{ .symbol_name = "irq_remapping_cap", .pre_handler = say_yes,
+	  .post_handler = after },
+	{ .symbol_name = "irq_set_vcpu_affinity", .pre_handler = take_affinity,
+	  .post_handler = after },
+	/* The one of the vendor whose module is there. */
+	{ .symbol_name = "avic_pi_update_irte", .pre_handler = refuse_to_post,
+	  .post_handler = after },
+	{ .symbol_name = "vmx_pi_update_irte", .pre_handler = refuse_to_post,
+	  .post_handler = after },
 };
 
 static void stop(struct irq_bypass_producer *producer)
 {
-	container_of(producer, struct test_producer, producer)->stopped++;
+	struct test_producer *t = container_of(producer, struct test_producer, producer);
+
+	WRITE_ONCE(t->stopped, t->stopped + 1);
 }
 
 static void start(struct irq_bypass_producer *producer)
 {
-	container_of(producer, struct test_producer, producer)->started++;
+	struct test_producer *t = container_of(producer, struct test_producer, producer);
+
+	WRITE_ONCE(t->started, t->started + 1);
 }
 
-static int add(struct irqfd_bypass_args *args)
+static int add(struct test_producer *t, int fd)
 {
-	struct test_producer *t = &producers[args->id];
-	int ret;
+	struct eventfd_ctx *eventfd;
 
-	if (t->registered)
+	lockdep_assert_held(&t->lock);
+
+	if (t->eventfd)
 		return -EBUSY;
-	memset(t, 0, sizeof(*t));
-	t->eventfd = eventfd_ctx_fdget(args->fd);
-	if (IS_ERR(t->eventfd))
-		return PTR_ERR(t->eventfd);
-	t->producer.token = t->eventfd;
-	t->producer.irq = FIRST_IRQ + args->id;
-	t->producer.stop = stop;
-	t->producer.start = start;
-	ret = irq_bypass_register_producer(&t->producer);
-	if (ret)
-		eventfd_ctx_put(t->eventfd);
-	t->registered = !ret;
-	return ret;
+	eventfd = eventfd_ctx_fdget(fd);
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+	t->eventfd = eventfd;
+	t->told = 0;
+	t->refused = 0;
+	t->stopped = 0;
+	t->started = 0;
+	t->producer = (struct irq_bypass_producer) {
+		.token = eventfd,
+		.irq = FIRST_IRQ + (t - producers),
+		.stop = stop,
+		.start = start,
+	};
+	/* A manager with lists takes it off one, though it isn't on any. */
+	INIT_LIST_HEAD(&t->producer.node);
+	return irq_bypass_register_producer(&t->producer);
 }
 
 static void del(struct test_producer *t)
 {
-	if (!t->registered)
+	lockdep_assert_held(&t->lock);
+
+	if (!t->eventfd)
 		return;
 	irq_bypass_unregister_producer(&t->producer);
 	eventfd_ctx_put(t->eventfd);
-	t->registered = false;
+	t->eventfd = NULL;
+}
+
+static struct pair {
+	struct irq_bypass_producer producer;
+	struct irq_bypass_consumer consumer;
+} *crowd;
+
+static unsigned int nr_crowd;
+static DEFINE_MUTEX(crowd_lock);
+
+static int meet(struct irq_bypass_consumer *consumer, struct irq_bypass_producer *producer)
+{
+	return 0;
+}
+
+static void part(struct irq_bypass_consumer *consumer, struct irq_bypass_producer *producer)
+{
+}
+
+static void disperse(void)
+{
+	lockdep_assert_held(&crowd_lock);
+
+	while (nr_crowd) {
+		struct pair *pair = &crowd[--nr_crowd];
+
+		irq_bypass_unregister_consumer(&pair->consumer);
+		irq_bypass_unregister_producer(&pair->producer);
+		cond_resched();
+	}
+	kvfree(crowd);
+	crowd = NULL;
+}
+
+static int gather(unsigned int nr)
+{
+	int ret;
+
+	lockdep_assert_held(&crowd_lock);
+
+	disperse();
+	if (!nr)
+		return 0;
+	crowd = kvcalloc(nr, sizeof(*crowd), GFP_KERNEL);
+	if (!crowd)
+		return -ENOMEM;
+	while (nr_crowd < nr) {
+		struct pair *pair = &crowd[nr_crowd];
+
+		pair->producer.token = pair;
+		pair->consumer.token = pair;
+		pair->consumer.add_producer = meet;
+		pair->consumer.del_producer = part;
+		ret = irq_bypass_register_producer(&pair->producer);
+		if (ret)
+			goto fail;
+		ret = irq_bypass_register_consumer(&pair->consumer);
+		if (ret) {
+			irq_bypass_unregister_producer(&pair->producer);
+			goto fail;
+		}
+		nr_crowd++;
+		cond_resched();
+	}
+	return 0;
+fail:
+	disperse();
+	return ret;
 }
 
 static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -127,14 +243,20 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (copy_from_user(&args, (void __user *)arg, sizeof(args)))
 		return -EFAULT;
-	if (args.id >= NR_PRODUCERS)
+	if (cmd == IRQFD_BYPASS_CROWD) {
+		if (args.id > IRQFD_BYPASS_MAX_CROWD)
+			return -EINVAL;
+		guard(mutex)(&crowd_lock);
+		return gather(args.id);
+	}
+	if (args.id >= IRQFD_BYPASS_PRODUCERS)
 		return -EINVAL;
 	t = &producers[args.id];
 
-	guard(mutex)(&lock);
+	guard(mutex)(&t->lock);
 	switch (cmd) {
 	case IRQFD_BYPASS_ADD:
-		ret = add(&args);
+		ret = add(t, args.fd);
 		break;
 	case IRQFD_BYPASS_DEL:
 		del(t);
@@ -147,9 +269,10 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	default:
 		return -ENOTTY;
 	}
-	args.told = t->told;
-	args.stopped = t->stopped;
-	args.started = t->started;
+	args.told = READ_ONCE(t->told);
+	args.refused = READ_ONCE(t->refused);
+	args.stopped = READ_ONCE(t->stopped);
+	args.started = READ_ONCE(t->started);
 	if (copy_to_user((void __user *)arg, &args, sizeof(args)))
 		return -EFAULT;
 	return ret;
@@ -159,10 +282,13 @@ static int do_release(struct inode *inode, struct file *file)
 {
 	int i;
 
-	guard(mutex)(&lock);
 	WRITE_ONCE(fail_with, 0);
-	for (i = 0; i < NR_PRODUCERS; i++)
+	for (i = 0; i < IRQFD_BYPASS_PRODUCERS; i++) {
+		guard(mutex)(&producers[i].lock);
 		del(&producers[i]);
+	}
+	guard(mutex)(&crowd_lock);
+	disperse();
 	return 0;
 }
 
@@ -178,27 +304,40 @@ static struct miscdevice device = {
 	.fops = &fops,
 };
 
-static void remove_probes(int nr)
+static void remove_probes(void)
 {
-	while (nr--)
-		unregister_kprobe(&probes[nr]);
+	int i;
+
+	/* One that isn't there is left alone. */
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		unregister_kprobe(&probes[i]);
 }
 
 static int __init irqfd_bypass_init(void)
 {
+	bool vendor = false;
 	int i, ret;
+
+	for (i = 0; i < IRQFD_BYPASS_PRODUCERS; i++)
+		mutex_init(&producers[i].lock);
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		ret = register_kprobe(&probes[i]);
-		if (ret) {
+		if (!ret && probes[i].pre_handler == refuse_to_post)
+			vendor = true;
+		if (ret && probes[i].pre_handler != refuse_to_post) {
 			pr_err("irqfd_bypass: no probe at %s: %d\n", probes[i].symbol_name, ret);
-			remove_probes(i);
-			return ret;
+			goto fail;
 		}
 	}
+	ret = -ENODEV;
+	if (!vendor)
+		goto fail;
 	ret = misc_register(&device);
-	if (ret)
-		remove_probes(ARRAY_SIZE(probes));
+	if (!ret)
+		return 0;
+fail:
+	remove_probes();
 	return ret;
 }
 module_init(irqfd_bypass_init);
@@ -206,7 +345,7 @@ module_init(irqfd_bypass_init);
 static void __exit irqfd_bypass_exit(void)
 {
 	misc_deregister(&device);
-	remove_probes(ARRAY_SIZE(probes));
+	remove_probes();
 }
 module_exit(irqfd_bypass_exit);
 

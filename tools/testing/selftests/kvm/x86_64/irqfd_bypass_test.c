@@ -139,6 +139,7 @@ TEST_F(bypass, failed_connect)
 	refuse(dev, EINVAL);
 	ASSERT_ERRNO(EINVAL, add_producer(dev, 0, self->fd), "Add a producer that is refused");
 	refuse(dev, 0);
+	del_producer(dev, 0);
 
 	set_msi_route(vm, VECTOR2);
 	args = producer(dev, IRQFD_BYPASS_GET, 0);
@@ -187,7 +188,12 @@ TEST_F(bypass, routes)
 	TEST_ASSERT(told(dev, 0) == 6, "Gone without a route: wanted it told of the host");
 }
 
-/* An eventfd has one producer; a second one's end isn't the first one's. */
+/*
+ * An eventfd has one producer.  A second one is turned away, and when it goes the
+ * first one is connected as before.
+ *
+ * Linux 6.12 disconnects the first one then, as it goes by the eventfd.
+ */
 TEST_F(bypass, second_producer)
 {
 	struct kvm_vm *vm = self->v.vm;
@@ -196,9 +202,35 @@ TEST_F(bypass, second_producer)
 	assign_ok(vm, self->fd, GSI_MSI);
 	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
 	ASSERT_ERRNO(EBUSY, add_producer(dev, 1, self->fd), "Add a second one");
+	del_producer(dev, 1);
+	TEST_ASSERT(told(dev, 0) == 1, "The second one's end: wanted the first one not to be told");
 	set_msi_route(vm, VECTOR2);
 	TEST_ASSERT(told(dev, 0) == 2 && !told(dev, 1), "Wanted the first one told");
+
+	/* Its place is free for the next one. */
 	del_producer(dev, 0);
+	TEST_ASSERT(told(dev, 0) == 3, "Gone: wanted it told of the host");
+	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add the second one again");
+	TEST_ASSERT(told(dev, 1) == 1, "Connected: wanted it told once");
+	del_producer(dev, 1);
+}
+
+/* Among thousands of others who is meant is found, at its first and at its last. */
+TEST_F(bypass, crowd)
+{
+	struct irqfd_bypass_args args = { .id = 4096 };
+	int dev = self->dev;
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, device(dev, IRQFD_BYPASS_CROWD, &args), "A crowd");
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	TEST_ASSERT(told(dev, 0) == 1, "Connected: wanted it told once");
+	args.id = 0;
+	ASSERT_ERRNO(0, device(dev, IRQFD_BYPASS_CROWD, &args), "No crowd");
+	set_msi_route(self->v.vm, VECTOR2);
+	TEST_ASSERT(told(dev, 0) == 2, "Wanted it told of the new route");
+	del_producer(dev, 0);
+	TEST_ASSERT(told(dev, 0) == 3, "Gone: wanted it told of the host");
 }
 
 /* A hang-up and the close of the VM give the interrupt back to the host. */
@@ -220,43 +252,153 @@ TEST_F(bypass, ends)
 	irq_vm_init(&self->v);
 }
 
-struct changer {
+/*
+ * An architecture that can't post to a new route has the interrupt given back to the
+ * host, as it must not go on by the old one.
+ */
+TEST_F(bypass, update_refused)
+{
+	struct kvm_vm *vm = self->v.vm;
+	struct irqfd_bypass_args args;
+	int dev = self->dev;
+
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+
+	refuse(dev, EIO);
+	set_msi_route(vm, VECTOR2);
+	args = producer(dev, IRQFD_BYPASS_GET, 0);
+	TEST_ASSERT(args.refused == 1, "Wanted to post once, tried %u times", args.refused);
+	TEST_ASSERT(args.told == 2, "Wanted it told of the host");
+	add(self->fd, 1);
+	wait_for_irqs(&self->v, VECTOR2, 1);
+
+	refuse(dev, 0);
+	set_msi_route(vm, VECTOR);
+	TEST_ASSERT(told(dev, 0) == 3, "Wanted it told of the next route");
+	del_producer(dev, 0);
+	TEST_ASSERT(told(dev, 0) == 4, "Gone: wanted it told of the host");
+}
+
+/* An irqfd that comes to a producer and is refused injects, and has no producer. */
+TEST_F(bypass, irqfd_refused)
+{
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev;
+
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	refuse(dev, EIO);
+	assign_ok(vm, self->fd, GSI_MSI);
+	refuse(dev, 0);
+	TEST_ASSERT(producer(dev, IRQFD_BYPASS_GET, 0).refused == 1, "Wanted it refused once");
+	add(self->fd, 1);
+	wait_for_irqs(&self->v, VECTOR, 1);
+	set_msi_route(vm, VECTOR2);
+	unassign_ok(vm, self->fd, GSI_MSI);
+	del_producer(dev, 0);
+	TEST_ASSERT(!told(dev, 0), "A producer that isn't connected was told %u times",
+		    told(dev, 0));
+}
+
+/* More than are told of a new route in one go. */
+TEST_F(bypass, many)
+{
+	int fds[IRQFD_BYPASS_PRODUCERS], dev = self->dev, i;
+
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = new_eventfd();
+		ASSERT_ERRNO(0, add_producer(dev, i, fds[i]), "Add producer %d", i);
+		assign_ok(self->v.vm, fds[i], GSI_MSI);
+	}
+	set_msi_route(self->v.vm, VECTOR2);
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		TEST_ASSERT(told(dev, i) == 2, "Producer %d: wanted it told twice, it was %u times",
+			    i, told(dev, i));
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		close(fds[i]);
+		del_producer(dev, i);
+	}
+}
+
+struct racer {
 	pthread_t thread;
 	struct kvm_vm *vm;
+	int dev;
+	int fd;
 	bool stop;
 };
 
 static void *change_routes(void *arg)
 {
-	struct changer *c = arg;
+	struct racer *r = arg;
 	int i;
 
-	for (i = 0; !READ_ONCE(c->stop); i++)
-		set_msi_route(c->vm, i & 1 ? VECTOR : VECTOR2);
+	/* Now and then there is none. */
+	for (i = 0; !READ_ONCE(r->stop); i++) {
+		if (i % 5)
+			set_msi_route(r->vm, i & 1 ? VECTOR : VECTOR2);
+		else
+			set_routes(r->vm, NULL, 0);
+	}
 	return NULL;
 }
 
-/* Producers and irqfds come and go while the routing table changes. */
+static void *change_producers(void *arg)
+{
+	struct racer *r = arg;
+	int i;
+
+	for (i = 0; !READ_ONCE(r->stop); i++) {
+		refuse(r->dev, i % 3 ? 0 : EINVAL);
+		/* Refused where there is an irqfd at the moment. */
+		add_producer(r->dev, i % 8, r->fd);
+		refuse(r->dev, 0);
+		del_producer(r->dev, i % 8);
+	}
+	return NULL;
+}
+
+static void start_racer(struct racer *r, struct kvm_vm *vm, int dev, int fd,
+			void *(*race)(void *))
+{
+	*r = (struct racer) { .vm = vm, .dev = dev, .fd = fd };
+	TEST_ASSERT(!pthread_create(&r->thread, NULL, race, r), "pthread_create() failed");
+}
+
+static void stop_racer(struct racer *r)
+{
+	WRITE_ONCE(r->stop, true);
+	TEST_ASSERT(!pthread_join(r->thread, NULL), "pthread_join() failed");
+}
+
+/*
+ * Producers come and go, and some are refused, while irqfds on the same eventfd do,
+ * and the routing table changes.  A signal is always taken.
+ */
 TEST_F(bypass, under_fire)
 {
-	struct changer c = { .vm = self->v.vm };
+	struct kvm_vm *vm = self->v.vm;
+	struct racer routes, producers;
 	int dev = self->dev, i;
 
-	TEST_ASSERT(!pthread_create(&c.thread, NULL, change_routes, &c), "pthread_create() failed");
+	start_racer(&routes, vm, dev, self->fd, change_routes);
+	start_racer(&producers, vm, dev, self->fd, change_producers);
 	for (i = 0; i < 300; i++) {
-		assign_ok(self->v.vm, self->fd, GSI_MSI);
-		refuse(dev, i % 3 ? 0 : EINVAL);
-		/* An irqfd isn't told to the bypass manager if it was refused. */
-		add_producer(dev, i % 8, self->fd);
-		refuse(dev, 0);
-		if (i & 1)
-			unassign_ok(self->v.vm, self->fd, GSI_MSI);
-		del_producer(dev, i % 8);
-		if (!(i & 1))
-			unassign_ok(self->v.vm, self->fd, GSI_MSI);
+		assign_ok(vm, self->fd, GSI_MSI);
+		add(self->fd, 1);
+		TEST_ASSERT(!take(self->fd), "The signal wasn't taken");
+		unassign_ok(vm, self->fd, GSI_MSI);
 	}
-	WRITE_ONCE(c.stop, true);
-	TEST_ASSERT(!pthread_join(c.thread, NULL), "pthread_join() failed");
+	stop_racer(&producers);
+	stop_racer(&routes);
+
+	/* Nothing is left of all that. */
+	set_msi_route(vm, VECTOR);
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	TEST_ASSERT(told(dev, 0) == 1, "Connected: wanted it told once");
+	del_producer(dev, 0);
+	unassign_ok(vm, self->fd, GSI_MSI);
 }
 
 int main(int argc, char *argv[])
