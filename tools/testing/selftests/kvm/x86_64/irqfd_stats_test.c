@@ -308,9 +308,79 @@ TEST_F(stats, undeliverable)
 	close(fd);
 }
 
-/* A masked pin is nobody's interrupt either. */
+/* One that stays as it is for as long as @route is GSI_MSI's. */
+static void assert_lost(struct irq_vm *v, int fd, const struct kvm_irq_routing_entry *route,
+			const char *what)
+{
+	uint64_t before = vm_get_stat(v->vm, "irqfd_undeliverable"), lost;
+	int i;
+
+	set_routes(v->vm, route, 1);
+	for (i = 0; i < 3; i++)
+		add(fd, 1);
+	lost = vm_get_stat(v->vm, "irqfd_undeliverable") - before;
+	TEST_ASSERT(lost == 3, "%s: wanted 3 undeliverable, got %lu", what, lost);
+	TEST_ASSERT(!take(fd), "%s: wanted the counter to be consumed", what);
+	assert_stats(v->vm, 0, 0, before + 3);
+}
+
+/* Messages that no local APIC takes, whichever way they are looked at. */
+TEST_F(stats, undeliverable_msi)
+{
+	struct kvm_irq_routing_entry route = msi_route(GSI_MSI, VECTOR);
+	struct kvm_lapic_state lapic;
+	struct kvm_vm *vm = self->v.vm;
+
+	TEST_REQUIRE(has_stats(vm));
+	assign_ok(vm, self->fd, GSI_MSI);
+
+	route.u.msi.data = VECTOR | APIC_DM_EXTINT;
+	assert_lost(&self->v, self->fd, &route, "ExtINT");
+
+	/* To whoever of nobody has the lowest priority. */
+	route.u.msi.address_lo = APIC_DEFAULT_GPA | 6 << 12 | 1 << 3 | 1 << 2;
+	route.u.msi.data = VECTOR | APIC_DM_LOWEST;
+	assert_lost(&self->v, self->fd, &route, "Lowest priority");
+
+	/* A local APIC that its guest has turned off. */
+	vcpu_ioctl(self->v.vcpu, KVM_GET_LAPIC, &lapic);
+	lapic.regs[APIC_SPIV + 1] &= ~(APIC_SPIV_APIC_ENABLED >> 8);
+	vcpu_ioctl(self->v.vcpu, KVM_SET_LAPIC, &lapic);
+	route = msi_route(GSI_MSI, VECTOR);
+	assert_lost(&self->v, self->fd, &route, "Disabled");
+
+	/* Those bits are reserved from when the others are part of a destination. */
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_X2APIC_API) & KVM_X2APIC_API_USE_32BIT_IDS);
+	lapic.regs[APIC_SPIV + 1] |= APIC_SPIV_APIC_ENABLED >> 8;
+	vcpu_ioctl(self->v.vcpu, KVM_SET_LAPIC, &lapic);
+	route.u.msi.address_hi = 1;
+	set_routes(vm, &route, 1);
+	vm_enable_cap(vm, KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS);
+	add(self->fd, 1);
+	assert_stats(vm, 0, 0, 10);
+}
+
+/* A synthetic interrupt of a vCPU that isn't there. */
+TEST_F(stats, undeliverable_sint)
+{
+	const struct kvm_irq_routing_entry route = {
+		.gsi = GSI_MSI,
+		.type = KVM_IRQ_ROUTING_HV_SINT,
+		.u.hv_sint.vcpu = 7,
+		.u.hv_sint.sint = 2,
+	};
+
+	TEST_REQUIRE(has_stats(self->v.vm));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_HYPERV_SYNIC));
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	assert_lost(&self->v, self->fd, &route, "No vCPU");
+}
+
+/* A masked pin is nobody's interrupt either: the IOAPIC's, and the PIC's. */
 TEST_F(stats, masked)
 {
+	const struct kvm_irq_routing_entry pic = chip_route(GSI_BOTH, KVM_IRQCHIP_PIC_MASTER,
+							    GSI_BOTH);
 	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
 	struct kvm_vm *vm = self->v.vm;
 
@@ -323,6 +393,13 @@ TEST_F(stats, masked)
 	add(self->fd, 1);
 	unassign_ok(vm, self->fd, GSI_IOAPIC);
 	assert_stats(vm, 0, 0, 1);
+
+	pic_mask_all(vm);
+	set_routes(vm, &pic, 1);
+	assign_ok(vm, self->fd, GSI_BOTH);
+	add(self->fd, 1);
+	unassign_ok(vm, self->fd, GSI_BOTH);
+	assert_stats(vm, 0, 0, 2);
 }
 
 static uint64_t switches(void)

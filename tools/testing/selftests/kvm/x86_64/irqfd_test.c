@@ -21,6 +21,8 @@
 /* These have no routes by default. */
 #define GSI_PIC		26
 #define GSI_SINT	27
+#define GSI_SPLIT	28
+#define SPLIT_PINS	24
 
 /* What holds for every kind of route. */
 FIXTURE(route) {
@@ -58,6 +60,11 @@ FIXTURE_VARIANT_ADD(route, hv_sint) {
 	.gsi = GSI_SINT,
 };
 
+/* An MSI where the IOAPIC is user space's. */
+FIXTURE_VARIANT_ADD(route, split_msi) {
+	.gsi = GSI_SPLIT,
+};
+
 static void set_up_pic(struct irq_vm *v)
 {
 	const struct kvm_irq_routing_entry route = chip_route(GSI_PIC, KVM_IRQCHIP_PIC_MASTER, 0);
@@ -92,6 +99,15 @@ static void set_up_sint(struct irq_vm *v)
 /* A VM that has this GSI. */
 static void route_vm_init(struct irq_vm *v, uint32_t gsi)
 {
+	const struct kvm_irq_routing_entry split = msi_route(GSI_SPLIT, VECTOR);
+
+	if (gsi == GSI_SPLIT) {
+		TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
+		irq_vm_init_split(v, SPLIT_PINS);
+		set_routes(v->vm, &split, 1);
+		return;
+	}
+
 	irq_vm_init(v);
 	if (gsi == GSI_PIC)
 		set_up_pic(v);
