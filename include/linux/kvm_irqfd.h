@@ -48,11 +48,13 @@ struct kvm_irqfd_resampler {
  * @generation: kvm->irqfds.generation of the table it was looked up in, 0 if it
  *	hasn't been
  * @nr: how many routes there are
+ * @in_wakeup: is it worth trying to inject in the wake-up?
  * @entry: a copy of the first one, valid if there is any
  */
 struct kvm_irqfd_route {
 	unsigned long generation;
 	unsigned int nr;
+	bool in_wakeup;
 	struct kvm_kernel_irq_routing_entry entry;
 };
 

@@ -254,8 +254,7 @@ static noinline void resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 	if (route->nr)
 		route->entry = routes[0];
 	/* Whatever the routes, a line is raised from work. */
-	if (irqfd->resampler)
-		route->nr = INT_MAX;
+	route->in_wakeup = route->nr == 1 && !irqfd->resampler;
 }
 
 /**
@@ -278,13 +277,13 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 	if (unlikely(route->generation != READ_ONCE(kvm->irqfds.generation)))
 		resolve(irqfd, kvm);
 
-	if (likely(route->nr == 1)) {
+	if (likely(route->in_wakeup)) {
 		ret = kvm_arch_irqfd_inject(kvm, &route->entry);
 		if (ret == -EWOULDBLOCK)
 			goto defer;
 		delivered = ret > 0 ||
 			    kvm_arch_irqfd_delivered(&route->entry, ret);
-	} else if (route->nr) {
+	} else if (route->nr || irqfd->resampler) {
 		goto defer;
 	}
 

@@ -113,6 +113,7 @@ TEST_F(stats, debugfs)
 	const struct kvm_irq_routing_entry other = msi_route(GSI_MSI2, VECTOR);
 	struct kvm_vm *vm = self->v.vm;
 	struct line line = {};
+	char pin[32];
 
 	TEST_REQUIRE(has_irqfds_file(vm));
 	TEST_ASSERT(!look(vm, 0, &line), "Wanted no line without an irqfd");
@@ -136,6 +137,12 @@ TEST_F(stats, debugfs)
 	}
 	assert_line(vm, GSI_MSI2, "msi:0xfee00000:0x60", "-", 5, 0, 0);
 	assert_line(vm, GSI_IOAPIC, "irqchip:2.20", "-", 0, 5, 0);
+
+	/* A line goes where its pin is, and always from work. */
+	snprintf(pin, sizeof(pin), "irqchip:2.%u", GSI_LEVEL);
+	add(level_fd, 1);
+	WAIT_FOR((look(vm, GSI_LEVEL, &line), line.work == 1), "Wanted the line raised");
+	assert_line(vm, GSI_LEVEL, pin, "resample", 0, 1, 0);
 
 	/* Seen lazily: stale until the next event. */
 	set_routes(vm, &other, 1);
