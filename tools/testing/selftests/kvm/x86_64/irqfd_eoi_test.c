@@ -203,6 +203,7 @@ static void run_to(struct eoi_vm *e, uint64_t want)
 	struct kvm_run *run = e->v.vcpu->run;
 	struct ucall uc;
 
+	look_for_irqs(e->v.vcpu);
 	for (;;) {
 		vcpu_run(e->v.vcpu);
 		if (run->exit_reason == KVM_EXIT_IOAPIC_EOI) {

@@ -763,6 +763,7 @@ static uint64_t split_pass(struct irq_vm *v)
 	uint64_t eois = 0;
 	struct ucall uc;
 
+	look_for_irqs(v->vcpu);
 	for (;;) {
 		vcpu_run(v->vcpu);
 		if (v->vcpu->run->exit_reason == KVM_EXIT_IOAPIC_EOI) {

@@ -118,6 +118,7 @@ static void run_to_sync(struct irq_vm *v, uint64_t want)
 {
 	struct ucall uc;
 
+	look_for_irqs(v->vcpu);
 	do {
 		vcpu_run(v->vcpu);
 	} while (v->vcpu->run->exit_reason == KVM_EXIT_IOAPIC_EOI);

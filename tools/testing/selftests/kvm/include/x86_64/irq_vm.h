@@ -90,6 +90,12 @@ void irq_vm_init_split(struct irq_vm *v, uint32_t pins);
 void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags);
 void irq_vm_free(struct irq_vm *v);
 
+/*
+ * Have the vCPU look for interrupts when it's run next, which all that sets its
+ * registers does.  A vector is pending some instructions before the vCPU is told,
+ * and who sends it may be preempted in between.
+ */
+void look_for_irqs(struct kvm_vcpu *vcpu);
 /* Run to where the guest stops; it has to be there. */
 void assert_runs_to(struct kvm_vcpu *vcpu, uint64_t want);
 /* Have the guest take all that is pending. */

@@ -178,10 +178,19 @@ static void guest_main(void)
 	}
 }
 
+void look_for_irqs(struct kvm_vcpu *vcpu)
+{
+	struct kvm_regs regs;
+
+	vcpu_regs_get(vcpu, &regs);
+	vcpu_regs_set(vcpu, &regs);
+}
+
 static uint64_t run_to_sync(struct kvm_vcpu *vcpu)
 {
 	struct ucall uc;
 
+	look_for_irqs(vcpu);
 	for (;;) {
 		vcpu_run(vcpu);
 		switch (get_ucall(vcpu, &uc)) {
