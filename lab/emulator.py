@@ -121,7 +121,8 @@ class Qemu(Machine):
             # say that its own is one, but Linux takes VMware's word for it, and this
             # machine has VMware's port: it takes a serial number to be asked there.
             cpu = ["EPYC,-hypervisor", "-smbios", "type=1,serial=VMware-lab"]
-        words = [*COMMON, "panic=-1", "lab.channel=virtio"]
+        # The guest's init switches the other processors on (lab/init.c).
+        words = [*COMMON, "panic=-1", "lab.channel=virtio", "maxcpus=1", "noreplace-smp"]
         if not opts.hardware:
             # Both compare two clocks over some milliseconds, and an emulator that is
             # not scheduled for that long fails them.

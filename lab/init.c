@@ -440,15 +440,31 @@ static void unload_modules(void)
 /* Held while the program runs: /dev/kvm, a VM, its vCPU. */
 static int held[3] = { -1, -1, -1 };
 
+/* The kernel comes up with one processor; the others are there for the program. */
+static void switch_others(bool on)
+{
+	long cpu, n = sysconf(_SC_NPROCESSORS_CONF);
+
+	for (cpu = 1; cpu < n; cpu++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%ld/online", cpu);
+		spit(path, on ? "1" : "0");
+	}
+	if (sysconf(_SC_NPROCESSORS_ONLN) != (on ? n : 1))
+		trouble("not all processors go %s", on ? "on" : "off");
+}
+
 /*
  * The first VM and the last one that goes have the kernel patch its scheduler,
  * and QEMU's emulation may let another processor trip over that ("Oops: int3"),
- * whoever's modules they are. With this one there it happens twice in a run.
- * On one processor nobody can. "lab.no_vm" is for who unloads KVM himself.
+ * whoever's modules they are.  So there is one while the program runs, which comes
+ * before the other processors and goes after them.  "lab.no_vm" is for who unloads
+ * KVM himself.
  */
 static void hold_vm(void)
 {
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || strstr(cmdline, "lab.no_vm"))
+	if (sysconf(_SC_NPROCESSORS_CONF) < 2 || strstr(cmdline, "lab.no_vm"))
 		return;
 	held[0] = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (held[0] < 0)
@@ -608,6 +624,7 @@ static void run(void)
 		;
 	while (err[0] >= 0 && drain_pipe(err[0], 'e'))
 		;
+	switch_others(false);
 	let_vm_go();
 	unload_modules();
 	mark("end", NULL);
@@ -628,6 +645,7 @@ int main(void)
 	set_limits();
 	load_modules();
 	hold_vm();
+	switch_others(true);
 	drain_kmsg();
 	run();
 	leave();
