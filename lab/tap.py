@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Programs that ran in the guest, and what of it is told as TAP.
+
+The guest's shell says "@begin NAME" before a program's output and "@end NAME STATUS"
+after it.
+"""
+
+import re
+import sys
+
+MARK = re.compile(r"@(begin|end) (\S+)(?: (\d+))?")
+RESULT = re.compile(r"(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP ?(.*))?")
+PLAN = re.compile(r"1\.\.(\d+)(?: # SKIP ?(.*))?")
+# The harness' talk, and the library's search for a tool that isn't in the guest.
+NOISE = re.compile(r"#\s+(RUN|OK|FAIL|SKIP)\s|TAP version|# (Starting|Totals|FAILED|PASSED)|"
+                   r"Random seed:|.*addr2line: not found")
+SKIPPED = 4
+HOW = {None: "with the machine", 137: "by a signal or for want of time"}
+
+
+def forward(stream, kept):
+    """Show the lines as they come and keep them."""
+    for line in stream:
+        sys.stderr.write(line)
+        sys.stderr.flush()
+        kept.append(line.rstrip("\n"))
+
+
+class Tap:
+    """What is printed for whoever runs a lane; its name stands before its tests'."""
+
+    def __init__(self, lane):
+        self.prefix = lane + "." if lane else ""
+        self.number = self.failed = 0
+
+    def result(self, good, name, skip=None, notes=()):
+        self.number += 1
+        self.failed += not good
+        line = f"{'ok' if good else 'not ok'} {self.number} - {self.prefix}{name}"
+        print(line + ("" if skip is None else f" # SKIP {skip}"), flush=True)
+        for note in notes:
+            print(f"# {note}", flush=True)
+
+    def end(self):
+        print(f"1..{self.number}")
+        return 1 if self.failed else 0
+
+
+class Program:
+    """One program's output: TAP, a subtest's notes before its line, or else a status.
+
+    What it noted is shown where it failed, and with TELLS always.
+    """
+
+    def __init__(self, tap, name, tells=False):
+        self.tap, self.name, self.tells = tap, name, tells
+        self.failed_before = tap.failed
+        self.plan = self.skip = None
+        self.seen = 0
+        self.notes = []
+
+    def line(self, text):
+        if m := PLAN.fullmatch(text):
+            self.plan, self.skip = int(m[1]), m[2]
+        elif m := RESULT.fullmatch(text):
+            self.seen += 1
+            good = m[1] == "ok"
+            self.tap.result(good, f"{self.name}.{m[2]}", m[3],
+                            self.notes if self.tells or not good else ())
+            self.notes = []
+        elif not NOISE.match(text):
+            self.notes.append(re.sub("^# ", "", text))
+
+    def end(self, status):
+        """Did anything of it run?  STATUS is None when the machine went down under it."""
+        if self.plan == 0:
+            if self.skip:
+                self.tap.result(True, self.name, self.skip.strip("- "))
+            return bool(self.skip)
+        if self.plan is None:
+            self.tap.result(status in (0, SKIPPED), self.name,
+                            "not for this machine" if status == SKIPPED else None,
+                            self.notes[-200:] if self.tells or status != 0 else ())
+        elif self.seen != self.plan or (status and self.tap.failed == self.failed_before):
+            self.tap.result(False, self.name, None,
+                            [*self.notes[-20:], f"ended after {self.seen} of {self.plan} subtests "
+                             + HOW.get(status, f"with status {status}")])
+        return True
