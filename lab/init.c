@@ -405,6 +405,17 @@ static bool lab_loaded(const char *name)
 	return false;
 }
 
+/* Is one of those that use a module, as /proc/modules has them, the lab's own? */
+static bool lab_uses(char *users)
+{
+	char *name, *save;
+
+	for (name = strtok_r(users, ",", &save); name; name = strtok_r(NULL, ",", &save))
+		if (!is_kvm(name) && lab_loaded(name))
+			return true;
+	return false;
+}
+
 /*
  * Take KVM out again, and whatever the program loaded, newest first as
  * /proc/modules has it: module exit is part of what a run covers, and with no
@@ -421,13 +432,20 @@ static void unload_modules(void)
 
 		for (line = strtok_r(list, "\n", &save); line;
 		     line = strtok_r(NULL, "\n", &save)) {
-			line[strcspn(line, " ")] = 0;
-			if (!is_kvm(line) && lab_loaded(line))
+			char *name = strtok(line, " "), *users = NULL;
+			int i;
+
+			/* Its size, how many use it, and who. */
+			for (i = 0; i < 3; i++)
+				users = strtok(NULL, " ");
+			if (!is_kvm(name) && lab_loaded(name))
 				continue;
-			if (syscall(SYS_delete_module, line, O_NONBLOCK) && is_kvm(line)) {
+			if (users && lab_uses(users))
+				continue;
+			if (syscall(SYS_delete_module, name, O_NONBLOCK) && is_kvm(name)) {
 				kept = true;
 				if (tries == 39)
-					verdict("inuse %s", line);
+					verdict("inuse %s", name);
 			}
 		}
 		free(list);
