@@ -545,13 +545,14 @@ static void *close_fd(void *arg)
 TEST_F_TIMEOUT(bus, hangup_races, 180)
 {
 	struct kvm_iosignalfd sig = self->sig;
+	const int nr = rounds(300);
 	struct closer closer;
 	struct kvm_vm *vm;
 	int round, ret;
 
 	sig.flags |= FLAG_HANGUP;
 
-	for (round = 0; round < 300; round++) {
+	for (round = 0; round < nr; round++) {
 		int copy;
 
 		vm = vm_create_barebones();

@@ -28,6 +28,12 @@ do {										\
 		    __got, strerror(__got));					\
 } while (0)
 
+/*
+ * How often to do what takes long, @n times where nothing is said: SLOW=10 in the
+ * environment is for a kernel that takes ten times as long.
+ */
+int rounds(int n);
+
 static inline time_t now(void)
 {
 	struct timespec ts;

@@ -4,6 +4,13 @@
 #include "eventfd_util.h"
 #include "kvm_util.h"
 
+int rounds(int n)
+{
+	const char *slow = getenv("SLOW");
+
+	return slow ? n / atoi_positive("SLOW", slow) : n;
+}
+
 int new_eventfd(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
