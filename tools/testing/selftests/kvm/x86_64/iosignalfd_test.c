@@ -1110,7 +1110,7 @@ static void set_flag(struct ringing *r, uint32_t flag)
 			 READ_ONCE(r->guest->vcpu[i].knew));
 }
 
-#define RINGING_ROUNDS	100
+#define RINGING_ROUNDS	rounds(100)
 
 /*
  * While iosignalfds come and go, each write rings once or exits once, and from

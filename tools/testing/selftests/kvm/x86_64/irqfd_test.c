@@ -996,7 +996,7 @@ TEST_F(vm, route_change_within_edge)
 {
 	const struct kvm_irq_routing_entry ioapic = chip_route(GSI_MSI, KVM_IRQCHIP_IOAPIC,
 							       GSI_IOAPIC);
-	struct one_by_one o = { .rounds = 500, .fd = self->fd };
+	struct one_by_one o = { .rounds = rounds(500), .fd = self->fd };
 	pthread_t thread;
 	int i;
 
@@ -1028,18 +1028,18 @@ TEST_F(vm, route_change_within_edge)
  */
 TEST_F(vm, edges_of_two)
 {
-	int fd = new_eventfd(), i;
+	int fd = new_eventfd(), nr = rounds(500), i;
 
 	assign_ok(self->v.vm, self->fd, GSI_IOAPIC);
 	assign_ok(self->v.vm, fd, GSI_IOAPIC);
 
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < nr; i++) {
 		add(i & 1 ? fd : self->fd, 1);
 		WAIT_FOR(irq_is_pending(&self->v, VECTOR), "Round %d: the signal is lost", i);
 		/* One pass may come before the worker has told the vCPU of it. */
 		wait_for_irqs(&self->v, VECTOR, i + 1);
 	}
-	assert_irqs(&self->v, VECTOR, 500);
+	assert_irqs(&self->v, VECTOR, nr);
 	close(fd);
 }
 
@@ -1258,14 +1258,14 @@ static void *claim(void *arg)
  */
 TEST_F(race, one_winner)
 {
-	const int rounds = 300;
+	const int nr = rounds(300);
 	pthread_barrier_t barrier;
 	struct racer racers[2];
 	int fd, i, winner;
 
-	start_race(racers, &barrier, claim, self->v, &fd, rounds);
+	start_race(racers, &barrier, claim, self->v, &fd, nr);
 
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < nr; i++) {
 		fd = new_eventfd();
 		pthread_barrier_wait(&barrier);
 		pthread_barrier_wait(&barrier);
@@ -1328,15 +1328,15 @@ static void *juggle(void *arg)
  */
 TEST_F(race, juggle)
 {
-	const int rounds = 600;
+	const int nr = rounds(600);
 	pthread_barrier_t barrier;
 	struct racer racers[2];
 	uint64_t before;
 	int fd, i, ret;
 
-	start_race(racers, &barrier, juggle, self->v, &fd, rounds);
+	start_race(racers, &barrier, juggle, self->v, &fd, nr);
 
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < nr; i++) {
 		fd = new_eventfd();
 		pthread_barrier_wait(&barrier);
 		pthread_barrier_wait(&barrier);
@@ -1379,11 +1379,12 @@ static void *close_eventfd(void *arg)
 /* Eventfd and VM are closed at the same time: whichever is first, both are gone. */
 TEST(close_both)
 {
+	const int nr = rounds(60);
 	struct close_both c;
 	pthread_t thread;
 	int i, resamplefd;
 
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < nr; i++) {
 		struct kvm_vm *vm = vm_create_barebones();
 
 		vm_create_irqchip(vm);

@@ -255,7 +255,7 @@ static void *close_fds(void *arg)
 }
 
 /* Hang-ups while the VM is being closed: each irqfd has one owner, and one end. */
-TEST_F(trace, one_owner)
+TEST_F_TIMEOUT(trace, one_owner, 120)
 {
 	const char *dir = self->dir;
 	struct closer c;
