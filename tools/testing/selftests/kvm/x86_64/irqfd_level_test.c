@@ -219,8 +219,20 @@ TEST_F(resample, line_of_user_space)
 }
 
 /*
- * And an irqfd without a resample eventfd, which goes up and down again, takes
- * down nobody's line but its own; nor does an EOI leave one of the two waiting.
+ * Signal an irqfd without a resample eventfd, and have its worker through with it:
+ * once it's deassigned the line has gone up and down.  A vCPU that runs in between
+ * is interrupted over and over.
+ */
+static void pulse(struct irq_vm *v, int fd)
+{
+	add(fd, 1);
+	unassign_ok(v->vm, fd, GSI_LEVEL);
+	assign_ok(v->vm, fd, GSI_LEVEL);
+}
+
+/*
+ * And such an irqfd takes down nobody's line but its own; nor does an EOI leave one
+ * of the two waiting.
  */
 TEST_F(resample, line_of_plain_irqfd)
 {
@@ -232,8 +244,7 @@ TEST_F(resample, line_of_plain_irqfd)
 	for (i = 1; i <= 20; i++) {
 		add(self->fd, 1);
 		wait_for_line(&self->v, true);
-		add(fd, 1);
-		usleep(SETTLE_PASSES * SETTLE_USEC);
+		pulse(&self->v, fd);
 		TEST_ASSERT(line_is_up(&self->v), "Wanted the line up, the plain one is down");
 		kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
 		kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
@@ -245,7 +256,7 @@ TEST_F(resample, line_of_plain_irqfd)
 	}
 
 	/* By itself it interrupts as well, and level irqfds are told of the EOI. */
-	add(fd, 1);
+	pulse(&self->v, fd);
 	assert_irqs(&self->v, VECTOR, i);
 	assert_resampled(self->resamplefd, 1, "After the plain one's EOI");
 	close(fd);

@@ -20,7 +20,6 @@
 #include <sys/ioctl.h>
 
 #include "../test_modules/irqfd_pause.h"
-#include "apic.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
@@ -209,12 +208,9 @@ static void begin_new(struct order_vm *o)
 
 static bool is_raised(struct order_vm *o)
 {
-	struct kvm_lapic_state state;
-
 	if (!o->split)
 		return ioapic_state(o->v.vm).irr & BIT(GSI_LEVEL);
-	vcpu_ioctl(o->v.vcpu, KVM_GET_LAPIC, &state);
-	return *(uint32_t *)(state.regs + APIC_IRR + (VECTOR >> 5) * 0x10) & BIT(VECTOR & 31);
+	return irq_is_pending(&o->v, VECTOR);
 }
 
 static void happen(struct order_vm *o, enum when now, enum when end, enum when begin,

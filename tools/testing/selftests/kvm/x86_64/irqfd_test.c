@@ -932,15 +932,6 @@ TEST_F(vm, route_kinds)
 	assert_irqs(&self->v, VECTOR, seen);
 }
 
-/* Injected, but not yet taken by the vCPU, which doesn't run. */
-static bool irq_is_pending(struct irq_vm *v, uint8_t vector)
-{
-	struct kvm_lapic_state lapic;
-
-	vcpu_ioctl(v->vcpu, KVM_GET_LAPIC, &lapic);
-	return lapic.regs[APIC_IRR + vector / 32 * 16 + vector % 32 / 8] & (1 << vector % 8);
-}
-
 /*
  * What an irqfd raises and lowers is a line of irqfds' own.
  *

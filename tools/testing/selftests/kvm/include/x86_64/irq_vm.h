@@ -106,6 +106,9 @@ static inline uint64_t irqs(struct irq_vm *v, uint8_t vector)
 	return READ_ONCE(v->guest->irqs[vector]);
 }
 
+/* Injected, but not yet taken by the vCPU, which doesn't run. */
+bool irq_is_pending(struct irq_vm *v, uint8_t vector);
+
 /* Passes until there are @want interrupts in all; the second wants no more. */
 void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);
 void assert_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);

@@ -279,6 +279,14 @@ void irq_vm_free(struct irq_vm *v)
 	v->vm = NULL;
 }
 
+bool irq_is_pending(struct irq_vm *v, uint8_t vector)
+{
+	struct kvm_lapic_state lapic;
+
+	vcpu_ioctl(v->vcpu, KVM_GET_LAPIC, &lapic);
+	return lapic.regs[APIC_IRR + vector / 32 * 16 + vector % 32 / 8] & (1 << vector % 8);
+}
+
 /* Passes until there are @want interrupts in all, injection may take its time. */
 void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
 {
