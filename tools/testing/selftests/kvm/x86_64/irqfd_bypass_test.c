@@ -403,12 +403,8 @@ TEST_F(bypass, under_fire)
 
 int main(int argc, char *argv[])
 {
-	int ret;
-
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
 	__TEST_REQUIRE(load_test_module("irqfd_bypass"), "No module irqfd_bypass for this kernel");
 
-	ret = test_harness_run(argc, argv);
-	unload_test_module("irqfd_bypass");
-	return ret;
+	return test_harness_run(argc, argv);
 }

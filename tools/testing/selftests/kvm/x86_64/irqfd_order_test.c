@@ -313,7 +313,6 @@ TEST_F_TIMEOUT(order, four_step_race, 120)
 int main(int argc, char *argv[])
 {
 	struct kvm_vcpu *vcpu;
-	int ret;
 
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD_RESAMPLE));
@@ -322,7 +321,5 @@ int main(int argc, char *argv[])
 	vm_create_with_one_vcpu(&vcpu, NULL);
 	__TEST_REQUIRE(load_test_module("irqfd_pause"), "No module irqfd_pause for this kernel");
 
-	ret = test_harness_run(argc, argv);
-	unload_test_module("irqfd_pause");
-	return ret;
+	return test_harness_run(argc, argv);
 }

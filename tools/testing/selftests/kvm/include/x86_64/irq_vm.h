@@ -132,8 +132,10 @@ void start_shooting(struct shooter *s, int fd);
 void let_shoot(struct shooter *s, uint64_t nr);
 void stop_shooting(struct shooter *s);
 
-/* Modules are looked for in test_modules/ beside the program. */
+/*
+ * Looked for in test_modules/ beside the program, and unloaded when that ends.  One
+ * for a program, from its main().
+ */
 bool load_test_module(const char *name);
-void unload_test_module(const char *name);
 
 #endif /* SELFTEST_KVM_IRQ_VM_H */

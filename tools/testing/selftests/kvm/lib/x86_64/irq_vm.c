@@ -376,6 +376,16 @@ void stop_shooting(struct shooter *s)
 	TEST_ASSERT(!pthread_join(s->thread, NULL), "pthread_join() failed");
 }
 
+static char test_module[64];
+static pid_t test_module_loader;
+
+/* A subtest's process may end by exit(), too. */
+static void unload_test_module(void)
+{
+	if (getpid() == test_module_loader)
+		syscall(__NR_delete_module, test_module, O_NONBLOCK);
+}
+
 bool load_test_module(const char *name)
 {
 	char exe[PATH_MAX] = {}, path[PATH_MAX + 64];
@@ -389,10 +399,12 @@ bool load_test_module(const char *name)
 		return false;
 	ret = syscall(__NR_finit_module, fd, "", 0);
 	close(fd);
-	return !ret;
-}
+	if (ret)
+		return false;
 
-void unload_test_module(const char *name)
-{
-	syscall(__NR_delete_module, name, O_NONBLOCK);
+	/* The harness doesn't return. */
+	snprintf(test_module, sizeof(test_module), "%s", name);
+	test_module_loader = getpid();
+	TEST_ASSERT(!atexit(unload_test_module), "atexit() failed");
+	return true;
 }
