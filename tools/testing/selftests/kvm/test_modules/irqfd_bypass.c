@@ -28,6 +28,8 @@ static struct test_producer {
 	struct eventfd_ctx *eventfd; /* NULL if it has nothing to unregister */
 	unsigned int told;
 	unsigned int refused;
+	unsigned int consumers;
+	int fail; /* what it says to a consumer */
 	unsigned int stopped;
 	unsigned int started;
 } producers[IRQFD_BYPASS_PRODUCERS];
@@ -129,7 +131,25 @@ static void start(struct irq_bypass_producer *producer)
 	WRITE_ONCE(t->started, t->started + 1);
 }
 
-static int add(struct test_producer *t, int fd)
+static int add_consumer(struct irq_bypass_producer *producer,
+			struct irq_bypass_consumer *consumer)
+{
+	struct test_producer *t = container_of(producer, struct test_producer, producer);
+
+	if (!t->fail)
+		WRITE_ONCE(t->consumers, t->consumers + 1);
+	return t->fail;
+}
+
+static void del_consumer(struct irq_bypass_producer *producer,
+			 struct irq_bypass_consumer *consumer)
+{
+	struct test_producer *t = container_of(producer, struct test_producer, producer);
+
+	WRITE_ONCE(t->consumers, t->consumers - 1);
+}
+
+static int add(struct test_producer *t, int fd, int fail)
 {
 	struct eventfd_ctx *eventfd;
 
@@ -143,11 +163,15 @@ static int add(struct test_producer *t, int fd)
 	t->eventfd = eventfd;
 	t->told = 0;
 	t->refused = 0;
+	t->consumers = 0;
+	t->fail = fail;
 	t->stopped = 0;
 	t->started = 0;
 	t->producer = (struct irq_bypass_producer) {
 		.token = eventfd,
 		.irq = FIRST_IRQ + (t - producers),
+		.add_consumer = add_consumer,
+		.del_consumer = del_consumer,
 		.stop = stop,
 		.start = start,
 	};
@@ -256,7 +280,7 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	guard(mutex)(&t->lock);
 	switch (cmd) {
 	case IRQFD_BYPASS_ADD:
-		ret = add(t, args.fd);
+		ret = add(t, args.fd, args.fail);
 		break;
 	case IRQFD_BYPASS_DEL:
 		del(t);
@@ -271,6 +295,7 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 	args.told = READ_ONCE(t->told);
 	args.refused = READ_ONCE(t->refused);
+	args.consumers = READ_ONCE(t->consumers);
 	args.stopped = READ_ONCE(t->stopped);
 	args.started = READ_ONCE(t->started);
 	if (copy_to_user((void __user *)arg, &args, sizeof(args)))

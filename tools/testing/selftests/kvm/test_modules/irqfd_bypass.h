@@ -13,11 +13,13 @@
  * @id: which producer, below IRQFD_BYPASS_PRODUCERS; with IRQFD_BYPASS_CROWD how many
  *	pairs, IRQFD_BYPASS_MAX_CROWD at most
  * @fd: the eventfd of a new producer
- * @fail: what the architecture says from now on when it is to post an interrupt, of
- *	whichever producer: 0 or a negative errno
+ * @fail: 0 or a negative errno: with IRQFD_BYPASS_ADD what the producer says when it
+ *	meets a consumer, with IRQFD_BYPASS_FAIL what the architecture says from now on
+ *	when it is to post an interrupt, of whichever producer
  * @told: how often the hardware has been told where the producer's interrupt goes,
  *	since the producer was added
- * @refused: how often the architecture has said @fail instead
+ * @refused: how often the architecture has said something else instead
+ * @consumers: how many the producer has
  * @stopped: calls of the producer's stop()
  * @started: and of its start()
  */
@@ -27,6 +29,7 @@ struct irqfd_bypass_args {
 	__s32 fail;
 	__u32 told;
 	__u32 refused;
+	__u32 consumers;
 	__u32 stopped;
 	__u32 started;
 };

@@ -300,6 +300,34 @@ TEST_F(bypass, irqfd_refused)
 		    told(dev, 0));
 }
 
+/* Who of the two doesn't want to: both are as if they had never met. */
+TEST_F(bypass, producer_refuses)
+{
+	struct irqfd_bypass_args args = { .fd = self->fd, .fail = -EPERM };
+	int dev = self->dev;
+
+	assign_ok(self->v.vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(EPERM, device(dev, IRQFD_BYPASS_ADD, &args), "Add one that refuses");
+	TEST_ASSERT(!args.told && !args.refused, "Wanted the architecture not to be asked");
+	TEST_ASSERT(args.stopped == 1 && args.started == 1, "Stopped %u times, started %u",
+		    args.stopped, args.started);
+	del_producer(dev, 0);
+
+	refuse(dev, EIO);
+	ASSERT_ERRNO(EIO, add_producer(dev, 0, self->fd), "Add one that is refused");
+	refuse(dev, 0);
+	TEST_ASSERT(!producer(dev, IRQFD_BYPASS_GET, 0).consumers,
+		    "Refused: wanted it to lose the consumer");
+	del_producer(dev, 0);
+
+	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add one that is welcome");
+	TEST_ASSERT(producer(dev, IRQFD_BYPASS_GET, 1).consumers == 1, "Wanted it to meet one");
+	unassign_ok(self->v.vm, self->fd, GSI_MSI);
+	TEST_ASSERT(!producer(dev, IRQFD_BYPASS_GET, 1).consumers,
+		    "Deassigned: wanted it to lose the consumer");
+	del_producer(dev, 1);
+}
+
 /* More than are told of a new route in one go. */
 TEST_F(bypass, many)
 {
