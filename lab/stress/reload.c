@@ -25,6 +25,8 @@
 #define PATIENCE	20	/* seconds for the last reference to a module to go */
 
 static const char *directory;
+/* How often kvm-amd and kvm-intel were. */
+static unsigned int loaded[2], refused[2];
 
 static int load(const char *name)
 {
@@ -98,10 +100,28 @@ static void use(unsigned int round)
 	exit(0);
 }
 
+/* Both vendors', of which one takes turns with the other to be the first. */
+static void load_all(unsigned int turn)
+{
+	static const char *const vendors[] = { "kvm-amd", "kvm-intel" };
+	int i, vendor;
+
+	if (load("kvm"))
+		die("kvm");
+	for (i = 0; i < 2; i++) {
+		vendor = (turn + i) % 2;
+		if (!load(vendors[vendor]))
+			loaded[vendor]++;
+		else if (errno == EOPNOTSUPP)
+			refused[vendor]++;
+		else
+			die(vendors[vendor]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int rounds = argc > 2 ? strtoul(argv[2], NULL, 0) : 50, round;
-	unsigned int loaded[2] = {}, refused[2] = {};
 	int status, i;
 
 	if (argc < 2) {
@@ -111,22 +131,9 @@ int main(int argc, char **argv)
 	directory = argv[1];
 	unload_all();
 	for (round = 0; round < rounds; round++) {
-		static const char *const vendors[] = { "kvm-amd", "kvm-intel" };
 		pid_t pid;
 
-		if (load("kvm"))
-			die("kvm");
-		/* Whose processor it is takes turns with whose it isn't. */
-		for (i = 0; i < 2; i++) {
-			int vendor = (round + i) % 2;
-
-			if (!load(vendors[vendor]))
-				loaded[vendor]++;
-			else if (errno == EOPNOTSUPP)
-				refused[vendor]++;
-			else
-				die(vendors[vendor]);
-		}
+		load_all(round);
 		pid = fork();
 		if (pid < 0)
 			die("fork");
@@ -145,5 +152,7 @@ int main(int argc, char **argv)
 		printf("# that is not one of each in %u rounds\n", rounds);
 		return 1;
 	}
+	/* There was KVM, and whoever comes next may want it. */
+	load_all(rounds);
 	return 0;
 }
