@@ -64,7 +64,12 @@ static void note_route(struct kvm_kernel_irqfd *irqfd)
 
 	lockdep_assert_held(&kvm->irqfds.lock);
 
-	irqfd->irq_generation = kvm->irqfds.generation;
+	/*
+	 * Pairs with kvm_irq_routing_update(), whose store is not under this lock:
+	 * the route may be newer than the generation, and be told again, but not
+	 * older, and be passed by.
+	 */
+	irqfd->irq_generation = smp_load_acquire(&kvm->irqfds.generation);
 	if (kvm_irq_map_gsi(kvm, routes, irqfd->gsi) == 1)
 		irqfd->irq_entry = routes[0];
 	else
