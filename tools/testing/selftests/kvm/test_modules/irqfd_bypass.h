@@ -14,12 +14,13 @@
  *	pairs, IRQFD_BYPASS_MAX_CROWD at most
  * @fd: the eventfd of a new producer
  * @fail: 0 or a negative errno: with IRQFD_BYPASS_ADD what the producer says when it
- *	meets a consumer, with IRQFD_BYPASS_FAIL what the architecture says from now on
- *	when it is to post an interrupt, of whichever producer
+ *	meets a consumer (one with an odd @id has no say), with IRQFD_BYPASS_FAIL what
+ *	the architecture says from now on when it is to post an interrupt, of whichever
+ *	producer
  * @told: how often the hardware has been told where the producer's interrupt goes,
  *	since the producer was added
  * @refused: how often the architecture has said something else instead
- * @consumers: how many the producer has
+ * @consumers: how many the producer has, if its @id is even
  * @stopped: calls of the producer's stop()
  * @started: and of its start()
  */

@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 #include <sys/ioctl.h>
 
 #include "../test_modules/irqfd_bypass.h"
@@ -320,12 +322,93 @@ TEST_F(bypass, producer_refuses)
 		    "Refused: wanted it to lose the consumer");
 	del_producer(dev, 0);
 
-	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add one that is welcome");
-	TEST_ASSERT(producer(dev, IRQFD_BYPASS_GET, 1).consumers == 1, "Wanted it to meet one");
+	ASSERT_ERRNO(0, add_producer(dev, 2, self->fd), "Add one that is welcome");
+	TEST_ASSERT(producer(dev, IRQFD_BYPASS_GET, 2).consumers == 1, "Wanted it to meet one");
 	unassign_ok(self->v.vm, self->fd, GSI_MSI);
-	TEST_ASSERT(!producer(dev, IRQFD_BYPASS_GET, 1).consumers,
+	TEST_ASSERT(!producer(dev, IRQFD_BYPASS_GET, 2).consumers,
 		    "Deassigned: wanted it to lose the consumer");
-	del_producer(dev, 1);
+	del_producer(dev, 2);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t len = strlen(text);
+
+	TEST_ASSERT(fd >= 0 && write(fd, text, len) == len, "%s: no %s", path, text);
+	close(fd);
+}
+
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
+
+/* Open beforehand, as that takes memory. */
+static void make_it_fail(int fd, const char *on)
+{
+	TEST_ASSERT(pwrite(fd, on, 1, 0) == 1, "make-it-fail: no %s", on);
+}
+
+/* From now on the kernel has so many bytes for this task. */
+static void short_of_memory(int fd, unsigned int bytes)
+{
+	char text[12];
+
+	snprintf(text, sizeof(text), "%u", bytes);
+	write_file(FAILSLAB "space", text);
+	make_it_fail(fd, "1");
+}
+
+static void enough_memory(int fd)
+{
+	make_it_fail(fd, "0");
+}
+
+/*
+ * However much memory there is: the call that finds too little changes nothing, and
+ * an irqfd that can't meet its producer for want of it injects all the same.
+ */
+TEST_F(bypass, without_memory)
+{
+	unsigned int bytes, refused = 0, missed = 0, met = 0, irqs = 0;
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev, task, ret;
+
+	task = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	if (task < 0 || access(FAILSLAB "space", W_OK))
+		SKIP(return, "No fault injection in this kernel");
+	write_file(FAILSLAB "task-filter", "Y");
+	write_file(FAILSLAB "ignore-gfp-wait", "N");
+	write_file(FAILSLAB "verbose", "0");
+	write_file(FAILSLAB "times", "-1");
+	write_file(FAILSLAB "probability", "100");
+
+	for (bytes = 0; bytes < 4096; bytes += 64) {
+		short_of_memory(task, bytes);
+		ret = add_producer(dev, 0, self->fd);
+		enough_memory(task);
+		TEST_ASSERT(!ret || ret == ENOMEM, "A producer: %s", strerror(ret));
+		del_producer(dev, 0);
+		refused += !!ret;
+
+		short_of_memory(task, bytes);
+		ret = irqfd(vm, self->fd, GSI_MSI);
+		enough_memory(task);
+		TEST_ASSERT(!ret || ret == ENOMEM, "An irqfd: %s", strerror(ret));
+		if (ret)
+			continue;
+		ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+		if (told(dev, 0))
+			met++;
+		else
+			missed++;
+		add(self->fd, 1);
+		wait_for_irqs(&self->v, VECTOR, ++irqs);
+		unassign_ok(vm, self->fd, GSI_MSI);
+		del_producer(dev, 0);
+	}
+	write_file(FAILSLAB "probability", "0");
+	close(task);
+	TEST_ASSERT(refused && missed && met, "Wanted all outcomes: %u refused, %u missed, %u met",
+		    refused, missed, met);
 }
 
 /* More than are told of a new route in one go. */
