@@ -719,15 +719,6 @@ TEST_F(bus, statistics)
 	TEST_ASSERT(got == 5, "nr_iosignalfds: wanted 5, got %lu", got);
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	TEST_ASSERT(fd >= 0 && write(fd, text, strlen(text)) == strlen(text), "%s: %s", path,
-		    strerror(errno));
-	close(fd);
-}
-
 /*
  * A ring is an event with all that is known of it; a write that doesn't ring is none.
  * And a port's write is KVM's own event once, whichever way it goes.
@@ -746,13 +737,13 @@ TEST_F(bus, tracepoint)
 	sig.flags |= FLAG_TRIGGER;
 	sig.trigger = 0x77;
 	io_assign_ok(self->vm, sig);
-	write_file(TRACEFS "/trace", "");
-	write_file(TRACEFS "/events/kvm/kvm_iosignalfd_ring/enable", "1");
-	write_file(TRACEFS "/events/kvm/kvm_pio/enable", "1");
+	ASSERT_TOLD(TRACEFS "/trace", O_TRUNC, "\n");
+	ASSERT_TOLD(TRACEFS "/events/kvm/kvm_iosignalfd_ring/enable", 0, "1");
+	ASSERT_TOLD(TRACEFS "/events/kvm/kvm_pio/enable", 0, "1");
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 0x77, sig.fd);
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 0x78, sig.fd);
-	write_file(TRACEFS "/events/kvm/kvm_iosignalfd_ring/enable", "0");
-	write_file(TRACEFS "/events/kvm/kvm_pio/enable", "0");
+	ASSERT_TOLD(TRACEFS "/events/kvm/kvm_iosignalfd_ring/enable", 0, "0");
+	ASSERT_TOLD(TRACEFS "/events/kvm/kvm_pio/enable", 0, "0");
 
 	snprintf(want, sizeof(want), "vcpu 0 %s addr %#lx len 4 value 0x77\n", bus,
 		 self->base);

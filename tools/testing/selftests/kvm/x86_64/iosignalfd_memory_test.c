@@ -17,18 +17,6 @@
 #define CGROUP		"/sys/fs/cgroup/iosignalfd_memory_test"
 #define NR		10000
 
-static void cgroup_write(const char *dir, const char *file, const char *text)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY);
-	TEST_ASSERT(fd >= 0 && write(fd, text, strlen(text)) == strlen(text), "%s: %s", path,
-		    strerror(errno));
-	close(fd);
-}
-
 static int64_t cgroup_read(const char *file)
 {
 	char path[128], text[64] = "";
@@ -45,20 +33,16 @@ static int64_t cgroup_read(const char *file)
 /* A cgroup of our own, with a bound if it isn't 0; false if there are none here. */
 static bool enter_cgroup(uint64_t max)
 {
-	char text[32];
-
 	if (access("/sys/fs/cgroup/cgroup.subtree_control", W_OK))
 		return false;
 
-	cgroup_write("/sys/fs/cgroup", "cgroup.subtree_control", "+memory");
+	ASSERT_TOLD("/sys/fs/cgroup/cgroup.subtree_control", 0, "+memory");
 	TEST_ASSERT(!mkdir(CGROUP, 0700) || errno == EEXIST, "mkdir(): %s", strerror(errno));
-	if (max) {
-		snprintf(text, sizeof(text), "%lu", max);
-		cgroup_write(CGROUP, "memory.max", text);
-	} else {
-		cgroup_write(CGROUP, "memory.max", "max");
-	}
-	cgroup_write(CGROUP, "cgroup.procs", "0");
+	if (max)
+		ASSERT_TOLD(CGROUP "/memory.max", 0, "%lu", max);
+	else
+		ASSERT_TOLD(CGROUP "/memory.max", 0, "max");
+	ASSERT_TOLD(CGROUP "/cgroup.procs", 0, "0");
 	return true;
 }
 
@@ -135,7 +119,7 @@ TEST(come_and_go)
 	const int64_t room = 16 << 20;
 	struct kvm_iosignalfd sig = { .addr = MMIO_BASE, .len = 4 };
 	struct kvm_vm *vm;
-	char text[32];
+	int64_t before;
 	int i;
 
 	if (!enter_cgroup(0))
@@ -143,8 +127,8 @@ TEST(come_and_go)
 
 	vm = vm_create_barebones();
 	sig.fd = new_eventfd();
-	snprintf(text, sizeof(text), "%ld", cgroup_read("memory.current") + room);
-	cgroup_write(CGROUP, "memory.max", text);
+	before = cgroup_read("memory.current");
+	ASSERT_TOLD(CGROUP "/memory.max", 0, "%ld", before + room);
 
 	for (i = 0; i < 200000; i++) {
 		sig.addr = MMIO_BASE + 8 * (i % 1000);
@@ -152,9 +136,9 @@ TEST(come_and_go)
 		io_unassign_ok(vm, sig);
 	}
 
-	pr_info("200,000 came and went within %lld bytes\n",
-		(long long)(cgroup_read("memory.peak") - (atoll(text) - room)));
-	cgroup_write(CGROUP, "memory.max", "max");
+	pr_info("200,000 came and went within %ld bytes\n",
+		cgroup_read("memory.peak") - before);
+	ASSERT_TOLD(CGROUP "/memory.max", 0, "max");
 	close(sig.fd);
 	kvm_vm_free(vm);
 }

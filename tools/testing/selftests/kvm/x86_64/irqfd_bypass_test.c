@@ -330,15 +330,6 @@ TEST_F(bypass, producer_refuses)
 	del_producer(dev, 2);
 }
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t len = strlen(text);
-
-	TEST_ASSERT(fd >= 0 && write(fd, text, len) == len, "%s: no %s", path, text);
-	close(fd);
-}
-
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
 /* Open beforehand, as that takes memory. */
@@ -350,10 +341,7 @@ static void make_it_fail(int fd, const char *on)
 /* From now on the kernel has so many bytes for this task. */
 static void short_of_memory(int fd, unsigned int bytes)
 {
-	char text[12];
-
-	snprintf(text, sizeof(text), "%u", bytes);
-	write_file(FAILSLAB "space", text);
+	ASSERT_TOLD(FAILSLAB "space", 0, "%u", bytes);
 	make_it_fail(fd, "1");
 }
 
@@ -375,11 +363,11 @@ TEST_F(bypass, without_memory)
 	task = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
 	if (task < 0 || access(FAILSLAB "space", W_OK))
 		SKIP(return, "No fault injection in this kernel");
-	write_file(FAILSLAB "task-filter", "Y");
-	write_file(FAILSLAB "ignore-gfp-wait", "N");
-	write_file(FAILSLAB "verbose", "0");
-	write_file(FAILSLAB "times", "-1");
-	write_file(FAILSLAB "probability", "100");
+	ASSERT_TOLD(FAILSLAB "task-filter", 0, "Y");
+	ASSERT_TOLD(FAILSLAB "ignore-gfp-wait", 0, "N");
+	ASSERT_TOLD(FAILSLAB "verbose", 0, "0");
+	ASSERT_TOLD(FAILSLAB "times", 0, "-1");
+	ASSERT_TOLD(FAILSLAB "probability", 0, "100");
 
 	for (bytes = 0; bytes < 4096; bytes += 64) {
 		short_of_memory(task, bytes);
@@ -405,7 +393,7 @@ TEST_F(bypass, without_memory)
 		unassign_ok(vm, self->fd, GSI_MSI);
 		del_producer(dev, 0);
 	}
-	write_file(FAILSLAB "probability", "0");
+	ASSERT_TOLD(FAILSLAB "probability", 0, "0");
 	close(task);
 	TEST_ASSERT(refused && missed && met, "Wanted all outcomes: %u refused, %u missed, %u met",
 		    refused, missed, met);

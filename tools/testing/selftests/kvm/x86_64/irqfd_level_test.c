@@ -1416,39 +1416,21 @@ static const char * const waiting[] = {
 	"synchronize_rcu_expedited", "srcu_barrier", "rcu_barrier",
 };
 
-static bool tell_tracer(const char *path, int flags, const char *fmt, ...)
-{
-	char text[128];
-	ssize_t done;
-	va_list ap;
-	int fd, len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	fd = open(path, O_WRONLY | flags);
-	if (fd < 0)
-		return false;
-	done = write(fd, text, len);
-	close(fd);
-	return done == len;
-}
-
 static bool count_waits(void)
 {
 	char path[128];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(waiting); i++)
-		if (!tell_tracer(TRACING "kprobe_events", O_APPEND, "p:irqfd_level/%s %s\n",
+		if (!tell_kernel(TRACING "kprobe_events", O_APPEND, "p:irqfd_level/%s %s\n",
 				 waiting[i], waiting[i]))
 			return false;
 	if (mkdir(COUNTER, 0700))
 		return false;
 	for (i = 0; i < ARRAY_SIZE(waiting); i++) {
 		snprintf(path, sizeof(path), COUNTER "events/irqfd_level/%s/enable", waiting[i]);
-		if (!tell_tracer(COUNTER "set_event_pid", 0, "%d", getpid()) ||
-		    !tell_tracer(path, 0, "1"))
+		if (!tell_kernel(COUNTER "set_event_pid", 0, "%d", getpid()) ||
+		    !tell_kernel(path, 0, "1"))
 			return false;
 	}
 	return true;
@@ -1460,7 +1442,7 @@ static void count_no_more(void)
 
 	rmdir(COUNTER);
 	for (i = 0; i < ARRAY_SIZE(waiting); i++)
-		tell_tracer(TRACING "kprobe_events", O_APPEND, "-:irqfd_level/%s\n", waiting[i]);
+		tell_kernel(TRACING "kprobe_events", O_APPEND, "-:irqfd_level/%s\n", waiting[i]);
 }
 
 /* Since the last time. */
@@ -1475,8 +1457,7 @@ static int waits(void)
 	while (fgets(line, sizeof(line), trace))
 		count += line[0] != '#';
 	fclose(trace);
-	TEST_ASSERT(tell_tracer(COUNTER "trace", O_TRUNC, "\n"), "Emptying the trace: %s",
-		    strerror(errno));
+	ASSERT_TOLD(COUNTER "trace", O_TRUNC, "\n");
 	return count;
 }
 

@@ -27,19 +27,12 @@ FIXTURE(trace) {
 	char dir[64];
 };
 
-static bool write_file(const char *dir, const char *name, const char *text)
+static bool tell_tracer(const char *dir, const char *name, const char *text)
 {
 	char path[128];
-	ssize_t ret;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ret = write(fd, text, strlen(text));
-	close(fd);
-	return ret == strlen(text);
+	return tell_kernel(path, O_TRUNC, "%s", text);
 }
 
 /* How many of these events there are, of this process' VM on this GSI. */
@@ -96,7 +89,7 @@ static void assert_event(const char *dir, const char *name, uint32_t gsi, const 
 	all = nr_lines(dir);
 	TEST_ASSERT(nr == 1 && all == 1, "Wanted \"%s gsi %u %s\" once, got it %d times of %d",
 		    name, gsi, rest, nr, all);
-	TEST_ASSERT(write_file(dir, "trace", ""), "Emptying the buffer: %s", strerror(errno));
+	TEST_ASSERT(tell_tracer(dir, "trace", ""), "Emptying the buffer: %s", strerror(errno));
 }
 
 FIXTURE_SETUP(trace)
@@ -106,14 +99,14 @@ FIXTURE_SETUP(trace)
 	self->fd = new_eventfd();
 
 	TEST_ASSERT(!mkdir(self->dir, 0700), "%s: %s", self->dir, strerror(errno));
-	TEST_ASSERT(write_file(self->dir, "events/kvm/" INJECT "/enable", "1") &&
-		    write_file(self->dir, "events/kvm/" SHUTDOWN "/enable", "1"),
+	TEST_ASSERT(tell_tracer(self->dir, "events/kvm/" INJECT "/enable", "1") &&
+		    tell_tracer(self->dir, "events/kvm/" SHUTDOWN "/enable", "1"),
 		    "Enabling the tracepoints: %s", strerror(errno));
 }
 
 FIXTURE_TEARDOWN(trace)
 {
-	write_file(self->dir, "events/enable", "0");
+	tell_tracer(self->dir, "events/enable", "0");
 	rmdir(self->dir);
 	close(self->fd);
 	irq_vm_free(&self->v);
@@ -230,7 +223,7 @@ TEST_F(trace, one_cause)
 		TEST_ASSERT(deassigned + hung_up == 1 && nr_lines(dir) == 1,
 			    "Round %d: deassigned %d times, hung up %d times", i, deassigned,
 			    hung_up);
-		TEST_ASSERT(write_file(dir, "trace", ""), "Emptying the buffer: %s",
+		TEST_ASSERT(tell_tracer(dir, "trace", ""), "Emptying the buffer: %s",
 			    strerror(errno));
 	}
 }
@@ -280,7 +273,7 @@ TEST_F_TIMEOUT(trace, one_owner, 120)
 			TEST_ASSERT(nr == 1, "Round %d, GSI %d: wanted one end, got %d", i, 100 + j,
 				    nr);
 		}
-		TEST_ASSERT(write_file(dir, "trace", ""), "Emptying the buffer: %s",
+		TEST_ASSERT(tell_tracer(dir, "trace", ""), "Emptying the buffer: %s",
 			    strerror(errno));
 		irq_vm_init(&self->v);
 	}

@@ -7,6 +7,8 @@
 #define SELFTEST_KVM_EVENTFD_UTIL_H
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +35,20 @@ do {										\
  * environment is for a kernel that takes ten times as long.
  */
 int rounds(int n);
+
+/*
+ * Write to a file of the kernel's, in one go; O_APPEND or O_TRUNC are what it may be
+ * opened with.  false, with errno, if it isn't there or doesn't take that.
+ */
+__printf(3, 4) bool tell_kernel(const char *path, int flags, const char *fmt, ...);
+
+#define ASSERT_TOLD(_path, _flags, _fmt, ...)				\
+do {									\
+	const char *__path = (_path);					\
+									\
+	TEST_ASSERT(tell_kernel(__path, _flags, _fmt, ##__VA_ARGS__),	\
+		    "%s: %s", __path, strerror(errno));			\
+} while (0)
 
 static inline time_t now(void)
 {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdarg.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 
 #include "eventfd_util.h"
@@ -9,6 +11,25 @@ int rounds(int n)
 	const char *slow = getenv("SLOW");
 
 	return slow ? n / atoi_positive("SLOW", slow) : n;
+}
+
+bool tell_kernel(const char *path, int flags, const char *fmt, ...)
+{
+	char text[128];
+	ssize_t done;
+	va_list ap;
+	int fd, len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	TEST_ASSERT(len < sizeof(text), "%s: too long a text", path);
+	fd = open(path, O_WRONLY | O_CLOEXEC | flags);
+	if (fd < 0)
+		return false;
+	done = write(fd, text, len);
+	close(fd);
+	return done == len;
 }
 
 int new_eventfd(void)
