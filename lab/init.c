@@ -33,6 +33,7 @@
 #include <linux/kvm.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -63,6 +64,7 @@
 #define FRAME_MAX	32768
 #define KMSG_MAX	8192
 #define LISTED_MAX	256
+#define NUDGE_MS	200
 
 static int data_fd = -1;	/* -1: the debug port */
 static int verdict_fd = -1;
@@ -244,6 +246,17 @@ static void mount_all(void)
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");
 	symlink("/proc/self/fd/2", "/dev/stderr");
+}
+
+/*
+ * The tracer notes the names of tasks, as long as any event is on, where the
+ * scheduler switches between them.  For that the scheduler is patched when the first
+ * event is switched on and when the last one is switched off, which is as bad as
+ * what hold_vm() is about.
+ */
+static void trace_no_names(void)
+{
+	spit("/sys/kernel/tracing/options/record-cmd", "0");
 }
 
 static void loopback_up(void)
@@ -535,6 +548,67 @@ static void mark(const char *what, char **argv)
 	spit("/dev/kmsg", line);
 }
 
+static long long ms_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Of one processor: wake the next one's, whenever none has woken this one for a while. */
+static void __noreturn nudge(long cpu, int in, int next)
+{
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	char buf[64], line[100];
+	long long begin, late;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	for (;;) {
+		begin = ms_now();
+		if (!poll(&p, 1, NUDGE_MS)) {
+			write(next, "", 1);
+			continue;
+		}
+		while (read(in, buf, sizeof(buf)) == sizeof(buf))
+			;
+		late = ms_now() - begin;
+		if (late < 3 * NUDGE_MS)
+			continue;
+		snprintf(line, sizeof(line), "<5>lab: processor %ld missed its timer for %lld ms\n",
+			 cpu, late);
+		spit("/dev/kmsg", line);
+	}
+}
+
+/*
+ * With a thread for each processor QEMU may forget an interrupt: what it does for a
+ * VMEXIT changes the word of what is pending without a lock, and who comes in at that
+ * moment is only seen with the next one.  If it is the timer's, and the processor goes
+ * idle, it sleeps until somebody else wants something of it, and all that waits for its
+ * timers waits along: once RCU's grace period in the debug kernel did so for 65 s.  So
+ * the processors wake each other now and then.
+ */
+static void nudge_each_other(void)
+{
+	long cpu, n = sysconf(_SC_NPROCESSORS_ONLN);
+	int pipes[n][2];
+
+	for (cpu = 0; cpu < n; cpu++)
+		if (pipe2(pipes[cpu], O_CLOEXEC | O_NONBLOCK))
+			trouble("pipes: %s", strerror(errno));
+	for (cpu = 0; n > 1 && cpu < n; cpu++)
+		if (!fork())
+			nudge(cpu, pipes[cpu][0], pipes[(cpu + 1) % n][1]);
+	for (cpu = 0; cpu < n; cpu++) {
+		close(pipes[cpu][0]);
+		close(pipes[cpu][1]);
+	}
+}
+
 static void __noreturn child(char **argv, char **env, int out, int err, int report,
 			     bool shell)
 {
@@ -651,6 +725,7 @@ static void run(void)
 int main(void)
 {
 	mount_all();
+	trace_no_names();
 	cmdline = slurp("/proc/cmdline", NULL);
 	if (!cmdline)
 		cmdline = strdup("");
@@ -664,6 +739,7 @@ int main(void)
 	load_modules();
 	hold_vm();
 	switch_others(true);
+	nudge_each_other();
 	drain_kmsg();
 	run();
 	leave();

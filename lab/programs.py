@@ -21,11 +21,10 @@ HOW = {None: "with the machine", 137: "by a signal or for want of time"}
 def rings(name):
     """Does a program ring and inject nothing?  Then it wants an emulator with one thread.
 
-    With a thread for each processor QEMU's SVM loses its way once in a minute or two of
-    ringing: the guest goes on at the address where the host was (seen in kvm_exit's trace,
-    a rip of kvm-amd's) and ends with a shutdown, faults for ever or stands still.  With one
-    thread for all it doesn't, but there now and then an injected interrupt comes twice (with
-    the stock modules in 7 of 200 runs of irqfd_test's running_vcpu, in 5 with ours).
+    There it has nested paging, which matters for a doorbell in memory and which QEMU
+    loses its way in with more threads (lab/emulator.py).  For the others it's the one
+    thread that doesn't do: an injected interrupt comes twice now and then (with the stock
+    modules in 7 of 200 runs of irqfd_test's running_vcpu, in 5 with ours).
     """
     return name.startswith("iosignalfd_")
 

@@ -42,7 +42,8 @@ exit status:
   123  the kernel log has a splat, or KVM could not be unloaded afterwards
   124  time is up: PROGRAM, or the guest, hung
   125  the lab itself failed: bad options, a missing file, the guest never booted
-  126  the guest's kernel panicked, or the guest went down before PROGRAM ended
+  126  the guest's kernel panicked, which a hung task makes it do, or the guest
+       went down before PROGRAM ended
 A line on stderr that begins with "vm:" says which; the kernel's last words follow.
 
 in the guest:
@@ -81,7 +82,8 @@ def options(argv):
                         "processor")
     p.add_argument("--one-thread", action="store_true",
                    help="emulate all processors in one thread, which is slower and has "
-                        "none of the emulator's own races (amd)")
+                        "none of the emulator's own races; with several threads KVM has "
+                        "shadow paging, for one of these (amd)")
     p.add_argument("--edu", action="store_true",
                    help="QEMU's edu device, and an IOMMU, so that vfio-pci takes it (amd)")
     p.add_argument("--smp", type=int, metavar="N", help="processors (default: 2; intel: 1)")

@@ -692,6 +692,25 @@ static void reset_vcpu(struct vcpu *vcpu)
 		die("vCPU registers");
 }
 
+/* Where it was tells a guest that went wrong from a processor that did. */
+static void die_of_exit(const struct vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct kvm_sregs sregs = {};
+	struct kvm_regs regs = {};
+
+	ioctl(vcpu->fd, KVM_GET_REGS, &regs);
+	ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
+	fprintf(stderr, "irqfd_stress: vCPU %d: exit reason %u (%u, 0x%llx) at 0x%llx + 0x%llx\n",
+		vcpu->nr, run->exit_reason, run->internal.suberror, run->internal.data[0],
+		sregs.cs.base, regs.rip);
+	fprintf(stderr, "irqfd_stress: a 0x%llx b 0x%llx c 0x%llx d 0x%llx si 0x%llx di 0x%llx ",
+		regs.rax, regs.rbx, regs.rcx, regs.rdx, regs.rsi, regs.rdi);
+	fprintf(stderr, "bp 0x%llx sp 0x%llx flags 0x%llx cr0 0x%llx efer 0x%llx\n",
+		regs.rbp, regs.rsp, regs.rflags, sregs.cr0, sregs.efer);
+	exit(1);
+}
+
 static void *vcpu_loop(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -721,9 +740,7 @@ static void *vcpu_loop(void *arg)
 			reset_vcpu(vcpu);
 			break;
 		default:
-			fprintf(stderr, "irqfd_stress: exit reason %u\n",
-				vcpu->run->exit_reason);
-			exit(1);
+			die_of_exit(vcpu);
 		}
 	}
 	return NULL;
