@@ -17,9 +17,9 @@
  *	 |
  *	 | irqfd_own(): of DEASSIGN, hang-up and VM close one gets it
  *	 v
- *	ENDING	the owner quiesces it: off the wait queue, under its lock, so
- *	 |	that a wake-up in progress is over; what was left to the worker
- *	 |	is waited for; bypass and acknowledge notification ended
+ *	ENDING	the owner takes it off the wait queue, under its lock, so that
+ *	 |	a wake-up in progress is over; then it waits for what was left to
+ *	 |	the worker, and ends bypass and acknowledge notification
  *	 v
  *	gone	off kvm->irqfds.items and counted off; the memory goes after a
  *		grace period of RCU that nobody waits for, or of kvm_irqfd_srcu:
@@ -29,10 +29,11 @@
  * -------------------
  *
  * The eventfd: its hang-up comes in the wake-up, where nothing can be waited for.
- * Mostly nothing has to be: nothing was left to the worker, nobody bypasses, the
- * GSI isn't a level.  Then the irqfd is gone when the hang-up returns.  Otherwise
- * the hang-up takes the ownership and the VM's shutdown work does the rest, for all
- * that are waiting for it with one grace period.
+ * It takes the ownership and the irqfd off the queue, so that no event comes in
+ * when it returns.  Mostly there is nothing to wait for: nothing was left to the
+ * worker, nobody bypasses, the GSI isn't a level.  Then the irqfd is gone as well.
+ * Otherwise the VM's shutdown work does the rest, for all that are waiting for it
+ * with one grace period.
  *
  * The VM: it clears @vm in each of its irqfds and waits for one grace period, from
  * which on no injection begins from work (irqfd_inject.c).  It ends the irqfds it
@@ -80,10 +81,17 @@ static bool irqfd_own(struct kvm_kernel_irqfd *irqfd)
 }
 
 /*
- * When this returns no event comes in through the eventfd, all that came in
- * have been injected or found the VM closed, and the eventfd can have another
- * irqfd.  A level irqfd may still be told of acknowledges.
+ * Of an irqfd that is off the queue: when this returns all events that came in
+ * have been injected or found the VM closed, and no interrupt bypasses it.  A
+ * level irqfd may still be told of acknowledges.
  */
+static void irqfd_settle(struct kvm_kernel_irqfd *irqfd)
+{
+	kvm_irqfd_flush(irqfd);
+	kvm_irqfd_bypass_stop(irqfd);
+}
+
+/* The same of one that is on the queue; the eventfd can have another irqfd. */
 static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 {
 	u64 count;
@@ -92,8 +100,7 @@ static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 	WRITE_ONCE(irqfd->file, NULL);
 	/* Under the queue's lock, so that a wake-up in progress is over. */
 	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
-	kvm_irqfd_flush(irqfd);
-	kvm_irqfd_bypass_stop(irqfd);
+	irqfd_settle(irqfd);
 }
 
 /* The VM may be gone when this returns. */
@@ -148,7 +155,7 @@ static void shutdown_work(struct work_struct *work)
 	bool level = false;
 
 	llist_for_each_entry(irqfd, list, hung_up_link) {
-		irqfd_quiesce(irqfd);
+		irqfd_settle(irqfd);
 		if (irqfd->resampler) {
 			kvm_irqfd_level_detach(kvm, irqfd);
 			level = true;
@@ -160,10 +167,30 @@ static void shutdown_work(struct work_struct *work)
 		irqfd_release(irqfd);
 }
 
+/*
+ * Leave the end of an irqfd to the VM's shutdown work.
+ *
+ * That may be running, and be through with the irqfd as soon as it is on the list,
+ * but it counts it off only under the lock.  Until then VM close waits, so that the
+ * VM is there for its work to be queued.
+ */
+static void irqfd_end_later(struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm *kvm = irqfd->kvm;
+	unsigned long flags;
+
+	spin_lock_irqsave(&kvm->irqfds.lock, flags);
+	llist_add(&irqfd->hung_up_link, &kvm->irqfds.hung_up);
+	queue_work(shutdown_wq, &kvm->irqfds.shutdown);
+	spin_unlock_irqrestore(&kvm->irqfds.lock, flags);
+}
+
 /**
  * kvm_irqfd_hang_up - the eventfd's file is being released
  * @irqfd: the irqfd, which may be gone on return
  *
+ * Whoever signals the eventfd from here on, by a reference to its context, adds
+ * to a counter that nobody takes from.
  * Context: the eventfd's wait queue lock is held, in the release of the file,
  * which has a reference to the eventfd for as long as that.
  */
@@ -177,16 +204,14 @@ void kvm_irqfd_hang_up(struct kvm_kernel_irqfd *irqfd)
 
 	trace_kvm_irqfd_shutdown(irqfd->kvm, irqfd, KVM_IRQFD_HANGUP);
 
+	__remove_wait_queue(irqfd->wqh, &irqfd->wait);
+
 	/* An irqfd without a resamplefd has no resampler. */
 	if (irqfd->resamplefd || irqfd->consumer.token ||
-	    !kvm_irqfd_idle(irqfd)) {
-		llist_add(&irqfd->hung_up_link, &irqfd->kvm->irqfds.hung_up);
-		queue_work(shutdown_wq, &irqfd->kvm->irqfds.shutdown);
-		return;
-	}
-
-	__remove_wait_queue(irqfd->wqh, &irqfd->wait);
-	irqfd_release(irqfd);
+	    !kvm_irqfd_idle(irqfd))
+		irqfd_end_later(irqfd);
+	else
+		irqfd_release(irqfd);
 }
 
 static bool has_irqfds(struct kvm *kvm)

@@ -437,22 +437,33 @@ inline kvm_irqfd_flush(i)
 	kvm_irqfd_idle(i)
 }
 
-inline irqfd_quiesce(i)
+inline is_quiet(i)
 {
-#ifdef BREAK_QUIESCE	/* the other way round */
-	kvm_irqfd_flush(i);
-	irqfd_leave(i);
-#else
-	irqfd_leave(i);
-#ifndef BREAK_FLUSH	/* doesn't wait for the work */
-	kvm_irqfd_flush(i);
-#endif
-#endif
 	atomic {
 		use_irqfd(i);
 		assert(!irqfds[i].due || kvms[irqfds[i].kvm].closing);
 		irqfds[i].quiet = 1
 	}
+}
+
+inline irqfd_settle(i)
+{
+#ifndef BREAK_FLUSH	/* doesn't wait for the work */
+	kvm_irqfd_flush(i);
+#endif
+	is_quiet(i)
+}
+
+inline irqfd_quiesce(i)
+{
+#ifdef BREAK_QUIESCE	/* the other way round */
+	kvm_irqfd_flush(i);
+	irqfd_leave(i);
+	is_quiet(i)
+#else
+	irqfd_leave(i);
+	irqfd_settle(i)
+#endif
 }
 
 /* Under irqfds.lock, which is let go of after the last use of the VM. */
@@ -506,12 +517,6 @@ inline irqfd_release(i)
 
 inline irqfd_end(i)
 {
-#ifdef BREAK_LIST	/* lets go of the VM before it is done with it */
-	irqfd_leave_vm(i);
-	atomic {
-		kvms[irqfds[i].kvm].nr++
-	};
-#endif
 	irqfd_quiesce(i);
 	irqfd_release(i)
 }
@@ -541,11 +546,40 @@ end:	do
 		i = (hung_up_of(0, k) -> 0 : IRQFDS - 1);
 		irqfds[i].hung_up = 0
 	      };
+#ifdef BREAK_DEASSIGN
 	      irqfd_end(i)
+#else
+	      irqfd_settle(i);
+	      irqfd_release(i)
+#endif
 	   :: else -> break
 	   od;
 	   kvms[k].shutting = 0
 	od
+}
+
+/* The work may be through with the irqfd before it is queued for it. */
+inline irqfd_end_later(i)
+{
+	atomic {
+		use_irqfd(i);
+		v = irqfds[i].kvm;
+#ifdef BREAK_QUEUE	/* queues it without the lock */
+		use_kvm(v);
+#else
+		lock_items(v);
+#endif
+		irqfds[i].hung_up = 1
+	};
+	atomic {
+		use_kvm(v);
+		kvms[v].shutdown = 1
+	};
+#ifndef BREAK_QUEUE
+	atomic {
+		unlock_items(v)
+	}
+#endif
 }
 
 /*
@@ -558,29 +592,21 @@ inline kvm_irqfd_hang_up(f)
 	irqfd_own(i);
 	if
 	:: got ->
+#ifndef BREAK_STAY	/* stays on the queue until the work is through with it */
+		atomic {
+			use_irqfd(i);
+			eventfds[f].first = 0
+		};
+#endif
 		if
 #ifdef BREAK_HANGUP	/* ends it whatever there is to wait for */
 		:: true ->
 #else
 		:: kvm_irqfd_idle(i) ->
 #endif
-			atomic {
-				use_irqfd(i);
-				eventfds[f].first = 0
-			};
-			atomic {
-				use_irqfd(i);
-				assert(!irqfds[i].due || kvms[irqfds[i].kvm].closing);
-				irqfds[i].quiet = 1
-			};
+			is_quiet(i);
 			irqfd_release(i)
-		:: atomic {
-			use_irqfd(i);
-			v = irqfds[i].kvm;
-			use_kvm(v);
-			irqfds[i].hung_up = 1;
-			kvms[v].shutdown = 1
-		   }
+		:: irqfd_end_later(i)
 		fi
 	:: else
 	fi
