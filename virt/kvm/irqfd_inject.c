@@ -216,10 +216,11 @@ static void defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 
 /**
  * kvm_irqfd_idle - is nothing left to the worker?
- * @irqfd: an irqfd that no event can come in to
+ * @irqfd: an irqfd that no event can come in to, for good or for the moment
  *
  * Context: any.
- * Return: true if all has been injected; the worker doesn't look at it any more.
+ * Return: true if all has been injected, with the lines of edges down again; the
+ * worker doesn't look at it before the next event.
  */
 bool kvm_irqfd_idle(struct kvm_kernel_irqfd *irqfd)
 {

@@ -146,6 +146,7 @@ struct irqfd_line {
 	struct kvm_irqfd_route route;
 	struct kvm_irqfd_count at_once;
 	struct kvm_irqfd_count from_work;
+	bool pending;
 	bool stale;
 };
 
@@ -184,6 +185,7 @@ static int show_irqfd(struct seq_file *m, struct kvm *kvm,
 	spin_lock_irq(&wqh->lock);
 	line.route = irqfd->route;
 	line.at_once = irqfd->at_once;
+	line.pending = !kvm_irqfd_idle(irqfd);
 	spin_unlock_irq(&wqh->lock);
 	line.from_work.injected = READ_ONCE(irqfd->from_work.injected);
 	line.from_work.undeliverable =
@@ -200,6 +202,10 @@ static int show_irqfd(struct seq_file *m, struct kvm *kvm,
 	}
 	if (READ_ONCE(irqfd->producer)) {
 		seq_printf(m, "%sbypass", sep);
+		sep = ",";
+	}
+	if (line.pending) {
+		seq_printf(m, "%spending", sep);
 		sep = ",";
 	}
 	if (line.stale) {

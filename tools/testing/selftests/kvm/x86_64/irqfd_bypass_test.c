@@ -132,24 +132,33 @@ TEST_F(bypass, failed_connect)
 	int dev = self->dev, other = new_eventfd();
 	struct irqfd_bypass_args args;
 	struct kvm_vm *vm = self->v.vm;
+	uint32_t id;
 
 	/* So that the VM has a device, and hardware to be told. */
 	assign_ok(vm, other, GSI_IOAPIC);
 	ASSERT_ERRNO(0, add_producer(dev, 2, other), "Add a producer");
 
 	assign_ok(vm, self->fd, GSI_MSI);
-	refuse(dev, EINVAL);
-	ASSERT_ERRNO(EINVAL, add_producer(dev, 0, self->fd), "Add a producer that is refused");
-	refuse(dev, 0);
-	del_producer(dev, 0);
+	/* One that has been told of its consumer is told that it's gone; one isn't told. */
+	for (id = 0; id < 2; id++) {
+		refuse(dev, EINVAL);
+		ASSERT_ERRNO(EINVAL, add_producer(dev, id, self->fd),
+			     "Add a producer that is refused");
+		refuse(dev, 0);
+		del_producer(dev, id);
 
-	set_msi_route(vm, VECTOR2);
-	args = producer(dev, IRQFD_BYPASS_GET, 0);
-	TEST_ASSERT(!args.told, "A producer that isn't connected was told %u times", args.told);
-	TEST_ASSERT(args.stopped == args.started, "Stopped %u times, started %u", args.stopped,
-		    args.started);
+		set_msi_route(vm, id ? VECTOR : VECTOR2);
+		args = producer(dev, IRQFD_BYPASS_GET, id);
+		TEST_ASSERT(!args.told, "A producer that isn't connected was told %u times",
+			    args.told);
+		TEST_ASSERT(!args.consumers, "Wanted it to have none, it has %u consumers",
+			    args.consumers);
+		TEST_ASSERT(args.stopped == args.started, "Stopped %u times, started %u",
+			    args.stopped, args.started);
+	}
 
 	/* The next one is as welcome as ever. */
+	set_msi_route(vm, VECTOR2);
 	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add a producer");
 	TEST_ASSERT(told(dev, 1) == 1, "Wanted it told once");
 	set_msi_route(vm, VECTOR);

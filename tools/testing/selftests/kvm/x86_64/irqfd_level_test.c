@@ -141,7 +141,7 @@ TEST_F(resample, signal_before_eoi)
 	wait_for_line(&self->v, true);
 	run_into_irq(&self->v);
 	add(self->fd, 1);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 
 	pass(&self->v);
 	assert_irqs(&self->v, VECTOR, 1);
@@ -177,7 +177,7 @@ TEST_F(resample, shared_line)
 	add(self->fd, 1);
 	add(fd, 1);
 	/* Both have raised it. */
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 	wait_for_line(&self->v, true);
 
 	pass(&self->v);
@@ -204,7 +204,7 @@ TEST_F(resample, line_of_user_space)
 
 	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
 	add(self->fd, 1);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 
 	run_into_irq(&self->v);
 	run_into_irq(&self->v);
@@ -533,7 +533,7 @@ static void raise_and_wait(struct irq_vm *v, int fd, uint32_t gsi)
 	add(fd, 1);
 	WAIT_FOR(gsi_is_up(v, gsi), "GSI %u: wanted the line up, it is down", gsi);
 	/* The PIC tells the vCPU a moment later. */
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(v);
 }
 
 /*
@@ -616,7 +616,7 @@ TEST_F(masked, raised_while_masked)
 	take(self->resamplefd);
 
 	add(self->fd, 1);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 	assert_irqs(&self->v, self->vector, 1);
 	do_work(&self->v, variant->pic ? pic_unmask : ioapic_unmask);
 	assert_resampled(self->resamplefd, 1, "Unmasked");
@@ -840,7 +840,7 @@ TEST_F(split, shared)
 	assign_resample_ok(self->v.vm, fd, GSI_LEVEL, resamplefd);
 	add(self->fd, 1);
 	add(fd, 1);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 	split_irqs(&self->v, VECTOR, 1);
 	assert_resampled(self->resamplefd, 1, "First of two");
 	assert_resampled(resamplefd, 1, "Second of two");
@@ -862,7 +862,7 @@ TEST_F(split, raised_in_service)
 	self->v.guest->stop_before_eoi = 0;
 
 	add(self->fd, 1);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 	split_irqs(&self->v, VECTOR, 1);
 	assert_resampled(self->resamplefd, 1, "After EOI");
 	add(self->fd, 1);
@@ -878,7 +878,7 @@ TEST_F(split, masked)
 	set_masked(&self->v);
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	add(self->fd, 1);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 	assert_resampled(self->resamplefd, 0, "Masked");
 	set_message(&self->v, VECTOR, true);
 	assert_resampled(self->resamplefd, 1, "Unmasked");
@@ -1133,7 +1133,6 @@ TEST_F(resample, shared_deassign)
 	assign_resample_ok(self->v.vm, fd, GSI_LEVEL, resamplefd);
 	add(self->fd, 1);
 	wait_for_line(&self->v, true);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
 
 	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
 	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, who raised it has gone");
@@ -1285,7 +1284,7 @@ TEST_F(resample, no_route)
 	set_routes(self->v.vm, NULL, 0);
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	add(self->fd, 1);
-	usleep(SETTLE_PASSES * SETTLE_USEC);
+	wait_for_worker(&self->v);
 	assert_resampled(self->resamplefd, 0, "Without a route");
 
 	set_default_routes(self->v.vm);
@@ -1355,7 +1354,7 @@ TEST_F(resample, pic_state_restored)
 		vm_ioctl(self->v.vm, KVM_GET_IRQCHIP, &chip);
 		vm_ioctl(self->v.vm, KVM_SET_IRQCHIP, &chip);
 		assert_resampled(self->resamplefd, 0, "State with the line up restored");
-		usleep(SETTLE_PASSES * SETTLE_USEC);
+		wait_for_worker(&self->v);
 		assert_irqs(&self->v, PIC_VECTOR, 2 - level);
 		assert_resampled(self->resamplefd, 1, "After EOI");
 	}
@@ -1418,28 +1417,22 @@ static const char * const waiting[] = {
 
 static bool count_waits(void)
 {
-	char path[128];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(waiting); i++)
 		if (!tell_kernel(TRACING "kprobe_events", O_APPEND, "p:irqfd_level/%s %s\n",
 				 waiting[i], waiting[i]))
 			return false;
-	if (mkdir(COUNTER, 0700))
-		return false;
-	for (i = 0; i < ARRAY_SIZE(waiting); i++) {
-		snprintf(path, sizeof(path), COUNTER "events/irqfd_level/%s/enable", waiting[i]);
-		if (!tell_kernel(COUNTER "set_event_pid", 0, "%d", getpid()) ||
-		    !tell_kernel(path, 0, "1"))
-			return false;
-	}
-	return true;
+	return !mkdir(COUNTER, 0700) &&
+	       tell_kernel(COUNTER "events/irqfd_level/filter", 0, "common_pid == %d", getpid()) &&
+	       tell_kernel(COUNTER "events/irqfd_level/enable", 0, "1");
 }
 
 static void count_no_more(void)
 {
 	int i;
 
+	tell_kernel(COUNTER "events/enable", 0, "0");
 	rmdir(COUNTER);
 	for (i = 0; i < ARRAY_SIZE(waiting); i++)
 		tell_kernel(TRACING "kprobe_events", O_APPEND, "-:irqfd_level/%s\n", waiting[i]);

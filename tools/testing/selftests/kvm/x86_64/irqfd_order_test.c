@@ -165,6 +165,10 @@ static void *deassign_old(void *arg)
 	return NULL;
 }
 
+/*
+ * For as much as possible of what the other two do by threads and work of their own
+ * to be done.  That which has to be is waited for in the end.
+ */
 static void settle(void)
 {
 	usleep(SETTLE_PASSES * SETTLE_USEC);
@@ -202,8 +206,7 @@ static void begin_new(struct order_vm *o)
 	TEST_ASSERT(!pthread_timedjoin_np(thread, NULL, &limit),
 		    "An assign waits for an acknowledge");
 	add(o->new_fd, 1);
-	/* The worker has raised the line then. */
-	settle();
+	wait_for_worker(&o->v);
 }
 
 static bool is_raised(struct order_vm *o)
@@ -262,8 +265,7 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 	happen(o, AFTER_EOI, end, begin, end_first);
 	if (o->has_ender)
 		TEST_ASSERT(!pthread_join(o->ender, NULL), "pthread_join() failed");
-	else
-		settle();
+	wait_for_ends(&o->v, 1);
 
 	/* What the new one has raised stands, or it has been told that it doesn't. */
 	told = take(o->new_resamplefd);
@@ -278,7 +280,7 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 	take(o->old_resamplefd);
 	if (told)
 		add(o->new_fd, 1);
-	settle();
+	wait_for_worker(&o->v);
 	run_to_sync(&o->v, SYNC_PASS);
 	TEST_ASSERT(take(o->new_resamplefd) || told, "Wanted the new one told");
 	TEST_ASSERT(!take(o->old_resamplefd), "The old one was told after its end");

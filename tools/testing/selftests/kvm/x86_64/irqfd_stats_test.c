@@ -44,14 +44,6 @@ struct line {
 	uint64_t undeliverable;
 };
 
-static FILE *open_irqfds(struct kvm_vm *vm)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/irqfds", getpid(), vm->fd);
-	return fopen(path, "r");
-}
-
 static bool read_line(FILE *f, struct line *line)
 {
 	char text[256];
@@ -133,7 +125,7 @@ TEST_F(stats, debugfs)
 		wait_for_irqs(&self->v, VECTOR, i);
 		wait_for_irqs(&self->v, VECTOR2, i);
 		/* Counted when the line is down again. */
-		usleep(SETTLE_PASSES * SETTLE_USEC);
+		wait_for_worker(&self->v);
 	}
 	assert_line(vm, GSI_MSI2, "msi:0xfee00000:0x60", "-", 5, 0, 0);
 	assert_line(vm, GSI_IOAPIC, "irqchip:2.20", "-", 0, 5, 0);

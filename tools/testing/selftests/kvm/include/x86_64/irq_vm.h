@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "eventfd_util.h"
 #include "kvm_util.h"
@@ -34,7 +35,10 @@
 /* The guest's doorbell, where a test has one. */
 #define DOORBELL_PORT	0x2000
 
-/* For how long nothing has to happen to be taken for never. */
+/*
+ * For how long nothing has to happen to be taken for never.  What does have to
+ * happen takes as long as it takes: a test waits for that.
+ */
 #define SETTLE_PASSES	10
 #define SETTLE_USEC	1000
 
@@ -105,6 +109,17 @@ static inline uint64_t irqs(struct irq_vm *v, uint8_t vector)
 {
 	return READ_ONCE(v->guest->irqs[vector]);
 }
+
+/* The VM's debugfs file with a line for each irqfd, or NULL where KVM has none. */
+FILE *open_irqfds(struct kvm_vm *vm);
+
+/*
+ * Until what was signalled has been injected, that which was left to a worker too,
+ * and the line of an edge is down again.  Where KVM doesn't say, it's given a moment.
+ */
+void wait_for_worker(struct irq_vm *v);
+/* Until the VM has @nr irqfds and no others that are still to be ended, or a moment. */
+void wait_for_ends(struct irq_vm *v, uint64_t nr);
 
 /* Injected, but not yet taken by the vCPU, which doesn't run. */
 bool irq_is_pending(struct irq_vm *v, uint8_t vector);

@@ -279,6 +279,59 @@ void irq_vm_free(struct irq_vm *v)
 	v->vm = NULL;
 }
 
+static void settle(void)
+{
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+}
+
+FILE *open_irqfds(struct kvm_vm *vm)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/irqfds", getpid(), vm->fd);
+	return fopen(path, "r");
+}
+
+static bool worker_is_idle(struct kvm_vm *vm)
+{
+	bool idle = true;
+	char line[256];
+	FILE *f;
+
+	f = open_irqfds(vm);
+	TEST_ASSERT(f, "The VM's irqfds: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		idle &= !strstr(line, "pending");
+	fclose(f);
+	return idle;
+}
+
+void wait_for_worker(struct irq_vm *v)
+{
+	FILE *f = open_irqfds(v->vm);
+
+	if (!f) {
+		settle();
+		return;
+	}
+	fclose(f);
+	WAIT_FOR(worker_is_idle(v->vm), "The worker is not through");
+}
+
+void wait_for_ends(struct irq_vm *v, uint64_t nr)
+{
+	uint64_t there = UINT64_MAX;
+
+	/* It stays as it is where there is no such statistic. */
+	__vm_get_stat(v->vm, "nr_irqfds", &there, 1);
+	if (there == UINT64_MAX) {
+		settle();
+		return;
+	}
+	WAIT_FOR((__vm_get_stat(v->vm, "nr_irqfds", &there, 1), there == nr),
+		 "Wanted %lu irqfds to be left, there are %lu", nr, there);
+}
+
 bool irq_is_pending(struct irq_vm *v, uint8_t vector)
 {
 	struct kvm_lapic_state lapic;
