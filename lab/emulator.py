@@ -5,20 +5,24 @@ A machine is started with its channels (lab/init.c) as open descriptors here.
 """
 
 import ctypes
+import glob
 import hashlib
+import json
 import os
 import re
 import signal
 import socket
 import struct
 import subprocess
+import time
 
 from common import Trouble, identity, kept
 
 # A task that is hung can't be killed, and whoever waits for it would wait until the
 # machine's time is up: its report is the verdict, so it is the end too.
+# With it come the tasks that sleep so, and where the other processors are.
 COMMON = ("console=ttyS0,115200", "quiet", "loglevel=5", "oops=panic", "hung_task_panic=1",
-          "printk.devkmsg=on", "log_buf_len=8M")
+          "panic_print=0x240", "printk.devkmsg=on", "log_buf_len=8M")
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
@@ -78,6 +82,7 @@ class Machine:
     """One running emulator."""
 
     magic = b""                     # what comes before the first frame on the data channel
+    pulse = False                   # does the guest tell that it is alive?
 
     def __init__(self, scratch):
         self.messages = os.path.join(scratch, "emulator")
@@ -97,6 +102,10 @@ class Machine:
         if self.process:
             self.process.kill()
             self.process.wait()
+
+    def interrupt(self):
+        """Where are its processors?  Lines of text, and a panic if it is able to."""
+        return []
 
     def said(self):
         """What the emulator itself had to say, without what it always says."""
@@ -118,6 +127,9 @@ class Qemu(Machine):
     # seven with shadow paging.  On PREEMPT_RT one of irqfd_level_test's races
     # ended 10 of 15 machines within two minutes, and none of nine.
     SHADOW_PAGING = "kvm_amd.npt=0"
+
+    # The monitor's lines that tell where a processor is, without vectors and descriptors.
+    REGISTERS = re.compile(r"^(?:CPU#|R\w\w?\s*=|CS |GS |CR0|EFER).*", re.M)
 
     def __init__(self, scratch, opts, kernel, initrd):
         super().__init__(scratch)
@@ -147,6 +159,10 @@ class Qemu(Machine):
             machine += ",kernel-irqchip=split"
             devices = ["-device", "intel-iommu,intremap=on", "-device", "edu"]
             words.append("intel_iommu=on")
+        # With a processor that counts instructions it would be part of what is counted.
+        self.pulse = not opts.icount
+        if self.pulse:
+            words += ["lab.pulse", "unknown_nmi_panic"]
         words += opts.append
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", *accel, "-M", machine,
                 "-cpu", *cpu, "-smp", str(opts.smp), "-m", f"{opts.mem}M",
@@ -154,10 +170,14 @@ class Qemu(Machine):
                 "-kernel", unpacked(kernel), "-initrd", initrd, "-append", " ".join(words),
                 "-serial", "chardev:console", *devices, "-device", "virtio-serial-pci"]
         theirs = []
-        for name in ("console", "data", "verdict"):
+        for name in ("console", "data", "verdict", "monitor"):
             mine, other = socket.socketpair()
             theirs.append(other)
             argv += ["-chardev", f"socket,id={name},fd={other.fileno()}"]
+            if name == "monitor":
+                argv += ["-mon", "chardev=monitor,mode=control"]
+                self.monitor = mine
+                continue
             if name != "console":
                 argv += ["-device", f"virtserialport,chardev={name},name=lab.{name}"]
             setattr(self, name, mine.detach())
@@ -168,6 +188,42 @@ class Qemu(Machine):
         self.start(argv, pass_fds=[s.fileno() for s in theirs], **io)
         for s in theirs:
             s.close()
+
+    def threads(self):
+        """What the emulator's own threads are at: state, time in user mode and kernel."""
+        out = []
+        for task in glob.glob(f"/proc/{self.process.pid}/task/*"):
+            try:
+                with open(f"{task}/stat", encoding="utf-8") as f:
+                    name, _, rest = f.read().rpartition(")")
+                with open(f"{task}/wchan", encoding="utf-8") as f:
+                    fields = rest.split()
+                    out.append(f"{name}) {fields[0]} {fields[11]} {fields[12]} {f.read()}")
+            except OSError:
+                continue
+        return out
+
+    def interrupt(self):
+        """The registers, twice so that it can be seen what moves, and an NMI."""
+        out = self.threads()
+        commands = [("qmp_capabilities", {}),
+                    ("human-monitor-command", {"command-line": "info registers -a"}),
+                    ("human-monitor-command", {"command-line": "info registers -a"}),
+                    ("inject-nmi", {})]
+        self.monitor.settimeout(10)
+        try:
+            with self.monitor.makefile("rw", encoding="utf-8") as monitor:
+                for name, arguments in commands:
+                    monitor.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+                    monitor.flush()
+                    while "return" not in (answer := json.loads(monitor.readline())):
+                        if "error" in answer:
+                            raise ValueError(answer["error"])
+                    out += self.REGISTERS.findall(str(answer["return"]))
+                    time.sleep(1)
+        except (OSError, ValueError) as e:
+            out.append(f"the monitor: {e}")
+        return out + self.threads()
 
 
 class Bochs(Machine):

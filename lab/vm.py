@@ -20,10 +20,12 @@ from common import BUILD, TOP, Trouble
 
 SPLAT, TIMEOUT, TROUBLE, PANIC = 123, 124, 125, 126
 TAIL = 25
+LAST_WORDS = 400
 # Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
 OWN = ("debug", "kcsan", "gcov")
 BOOT_LIMIT = {"amd": 120, "intel": 400, "own": 300}
 RUN_LIMIT = {"amd": 300, "intel": 900, "own": 900}
+END_LIMIT = 180
 PANICKED = "Kernel panic - not syncing"
 PANIC_END = b"---[ end Kernel panic"
 
@@ -40,7 +42,7 @@ NOTES = """
 exit status:
   PROGRAM's own, or
   123  the kernel log has a splat, or KVM could not be unloaded afterwards
-  124  time is up: PROGRAM, or the guest, hung
+  124  time is up: PROGRAM, or the guest, hung; or a processor of the guest did
   125  the lab itself failed: bad options, a missing file, the guest never booted
   126  the guest's kernel panicked, which a hung task makes it do, or the guest
        went down before PROGRAM ended
@@ -100,6 +102,9 @@ def options(argv):
     p.add_argument("--timeout", type=float, metavar="S",
                    help="seconds for the whole run (default: 300; intel, debug, kcsan: 900; "
                         "a shell: none)")
+    p.add_argument("--silence", type=float, metavar="S", default=60,
+                   help="give the guest up when one of its processors hasn't run a process for "
+                        "so long (default: 60; not in Bochs nor with --icount)")
     p.add_argument("--log", metavar="FILE", help="write the guest's kernel log there")
     p.add_argument("--shell", action="store_true", help="an interactive shell there (not in Bochs)")
     p.add_argument("--verbose", action="store_true", help="say how long each step took")
@@ -143,6 +148,8 @@ def complete(o):
         o.timeout = 7 * 86400 if o.shell else RUN_LIMIT[lane]
     if o.timeout <= 0:
         raise Trouble(f"--timeout {o.timeout:g}: not a time to wait")
+    if o.silence < 10:
+        raise Trouble(f"--silence {o.silence:g}: it tells every five seconds")
     o.boot = min(o.timeout, BOOT_LIMIT[lane])
 
 
@@ -281,8 +288,11 @@ class Run:
         self.trouble = None
         self.total = None           # bytes on the data channel, told at the end
         self.inuse = []
-        self.late = None            # set by the timer to the limit that was passed
+        self.late = None            # the limit that was passed, set by whoever notices
+        self.still = 0.0            # seconds without a sign of life
+        self.stood = []             # where the processors were then
         self.began = o.began
+        self.looked = self.began
         self.timers = []
 
     def timer(self, seconds, why):
@@ -337,8 +347,12 @@ class Run:
                 self.stage = "program"
                 self.step("modules loaded, program starts")
                 self.boot_timer.cancel()
+            elif word == "alive":
+                self.still = 0.0
             elif word in ("exit", "signal"):
                 self.stage = "ended"
+                self.timer(time.monotonic() - self.began + END_LIMIT,
+                           f"not cleaned up after {END_LIMIT} s")
                 self.status = int(rest) + (128 if word == "signal" else 0)
                 self.step(f"program ended: {word} {rest}")
             elif word == "trouble":
@@ -368,7 +382,9 @@ class Run:
             sel.register(fd, selectors.EVENT_READ, take)
         alive = True
         while alive and not self.done():
-            for key, _ in sel.select():
+            ready = sel.select(timeout=1)
+            self.look_for_pulse()
+            for key, _ in ready:
                 chunk = self.read(key.fd)
                 if chunk:
                     key.data(chunk)
@@ -384,6 +400,19 @@ class Run:
             while chunk := self.read(fd):
                 take(chunk)
         self.step("machine is down")
+
+    def look_for_pulse(self):
+        """End a guest that is silent.  Time in which nobody looked doesn't count."""
+        now = time.monotonic()
+        passed, self.looked = min(now - self.looked, 2), now
+        if not self.machine.pulse or self.stage != "program" or self.late:
+            return
+        self.still += passed
+        if self.still > self.o.silence:
+            self.late = f"no sign of life for {self.o.silence:g} s"
+            self.stood = self.machine.interrupt()
+            # It has some time to say where it is.
+            self.timer(now - self.began + 20, self.late)
 
     @staticmethod
     def read(fd):
@@ -435,9 +464,14 @@ def judge(o, run, scratch):
         return TROUBLE
     report = scan(path)
     ended = "" if run.status is None else f", PROGRAM had ended with {run.status}"
-    if PANICKED in console:
-        start = max(i for i, x in enumerate(lines) if PANICKED in x)
-        show(report or lines[max(0, start - TAIL):], f"the guest's kernel panicked{ended}")
+    start = max((i for i, x in enumerate(lines) if PANICKED in x), default=None)
+    if run.stood:
+        show(run.stood + lines[-TAIL if start is None else start:][:LAST_WORDS],
+             f"{run.late}: PROGRAM or the guest hung")
+        return TIMEOUT
+    if start is not None:
+        show(report or [], f"the guest's kernel panicked{ended}")
+        show(lines[start:][:LAST_WORDS], "its last words")
         return PANIC
     if run.total is None:
         if report:
