@@ -78,11 +78,32 @@ def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def asleep(before, after):
+    """Which processors have halted, with interrupts on, and not moved at all?"""
+    def by_processor(lines):
+        found = {}
+        for line in lines:
+            if line.startswith("CPU#"):
+                state = found.setdefault(int(line[4:]), [])
+            else:
+                state.append(line)
+        return found
+
+    def halted(state):
+        m = re.search(r"RFL=([0-9a-f]+).* HLT=1", "\n".join(state))
+        return m and int(m[1], 16) & 1 << 9
+
+    now = by_processor(after)
+    return [cpu for cpu, state in by_processor(before).items()
+            if halted(state) and state == now.get(cpu)]
+
+
 class Machine:
     """One running emulator."""
 
     magic = b""                     # what comes before the first frame on the data channel
     pulse = False                   # does the guest tell that it is alive?
+    lost = ()                       # processors that have missed a timer, see interrupt()
 
     def __init__(self, scratch):
         self.messages = os.path.join(scratch, "emulator")
@@ -104,7 +125,10 @@ class Machine:
             self.process.wait()
 
     def interrupt(self):
-        """Where are its processors?  Lines of text, and a panic if it is able to."""
+        """Of a machine that is silent: where are its processors?
+
+        Lines of text, and a panic of the kernel's, if that is able to.
+        """
         return []
 
     def said(self):
@@ -128,6 +152,8 @@ class Qemu(Machine):
     # ended 10 of 15 machines within two minutes, and none of nine.
     SHADOW_PAGING = "kvm_amd.npt=0"
 
+    # Seconds, more than between two timers of the kernel's watchdog on each processor.
+    WATCHDOG = 6
     # The monitor's lines that tell where a processor is, without vectors and descriptors.
     REGISTERS = re.compile(r"^(?:CPU#|R\w\w?\s*=|CS |GS |CR0|EFER).*", re.M)
 
@@ -206,21 +232,28 @@ class Qemu(Machine):
     def interrupt(self):
         """The registers, twice so that it can be seen what moves, and an NMI."""
         out = self.threads()
-        commands = [("qmp_capabilities", {}),
-                    ("human-monitor-command", {"command-line": "info registers -a"}),
-                    ("human-monitor-command", {"command-line": "info registers -a"}),
-                    ("inject-nmi", {})]
         self.monitor.settimeout(10)
         try:
             with self.monitor.makefile("rw", encoding="utf-8") as monitor:
-                for name, arguments in commands:
-                    monitor.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+                def ask(command, **arguments):
+                    monitor.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
                     monitor.flush()
                     while "return" not in (answer := json.loads(monitor.readline())):
                         if "error" in answer:
                             raise ValueError(answer["error"])
-                    out += self.REGISTERS.findall(str(answer["return"]))
-                    time.sleep(1)
+                    return str(answer["return"])
+
+                def registers():
+                    text = ask("human-monitor-command", **{"command-line": "info registers -a"})
+                    return self.REGISTERS.findall(text)
+
+                ask("qmp_capabilities")
+                before = registers()
+                time.sleep(self.WATCHDOG)
+                after = registers()
+                self.lost = asleep(before, after)
+                out += before + after + [f"processor {cpu} has slept" for cpu in self.lost]
+                ask("inject-nmi")
         except (OSError, ValueError) as e:
             out.append(f"the monitor: {e}")
         return out + self.threads()

@@ -6,7 +6,9 @@ after it.
 """
 
 import re
+import subprocess
 import sys
+import threading
 
 MARK = re.compile(r"@(begin|end) (\S+)(?: (\d+))?")
 RESULT = re.compile(r"(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP ?(.*))?")
@@ -15,6 +17,7 @@ PLAN = re.compile(r"1\.\.(\d+)(?: # SKIP ?(.*))?")
 NOISE = re.compile(r"#\s+(RUN|OK|FAIL|SKIP)\s|TAP version|# (Starting|Totals|FAILED|PASSED)|"
                    r"Random seed:|.*addr2line: not found")
 SKIPPED = 4
+LOST = 122      # scripts/vm: by the emulator
 HOW = {None: "with the machine", 137: "by a signal or for want of time"}
 
 
@@ -97,3 +100,55 @@ class Program:
                             [*self.notes[-20:], f"ended after {self.seen} of {self.plan} subtests "
                              + HOW.get(status, f"with status {status}")])
         return True
+
+
+def follow(tap, stream, tells, hook):
+    """Report what a guest says of its programs, as it comes.
+
+    Returns the program that there is no end of, or None, the number of the others, and
+    whether anything of them ran.
+    """
+    program, ended, ran = None, 0, False
+    for line in stream:
+        line = line.rstrip("\n")
+        m = MARK.fullmatch(line)
+        if hook and hook(line, m):
+            continue
+        if m and m[1] == "begin":
+            program = Program(tap, m[2], m[2] in tells)
+        elif m and program:
+            ran |= program.end(int(m[3]))
+            program = None
+            ended += 1
+        elif program:
+            program.line(line)
+    return program, ended, ran
+
+
+def run(tap, machine, programs, kept, tells=(), hook=None):
+    """Run programs in one guest; the runner's status, and whether anything ran.
+
+    MACHINE makes the runner's command line from a list of programs, KEPT gets what it
+    says on stderr.  Output is shown of programs in TELLS.  HOOK, if any, is given
+    each line and its MARK, or None, and takes it by being true.
+
+    If the emulator loses the machine, those that haven't come to their end run in
+    another one.  If that is lost as well, they have failed.
+    """
+    ran = False
+    for last in (False, True):
+        with subprocess.Popen(machine(programs), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, errors="replace") as vm:
+            listener = threading.Thread(target=forward, args=(vm.stderr, kept))
+            listener.start()
+            program, ended, some = follow(tap, vm.stdout, tells, hook)
+            listener.join()
+        ran |= some
+        if vm.returncode != LOST or last:
+            break
+        programs = programs[ended:]
+        print(f"# the emulator lost the machine; in another: {' '.join(programs)}", flush=True)
+    if program:
+        ran |= program.end(None)
+    return vm.returncode, ran

@@ -18,7 +18,7 @@ import emulator
 import initramfs
 from common import BUILD, TOP, Trouble
 
-SPLAT, TIMEOUT, TROUBLE, PANIC = 123, 124, 125, 126
+LOST, SPLAT, TIMEOUT, TROUBLE, PANIC = 122, 123, 124, 125, 126
 TAIL = 25
 LAST_WORDS = 400
 # Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
@@ -41,6 +41,8 @@ they are written, its exit status (128 + N for signal N) is this one's.
 NOTES = """
 exit status:
   PROGRAM's own, or
+  122  the emulator lost the machine: no sign of life, and a processor took no NMI,
+       or slept through its watchdog's timer, which is what no kernel can do
   123  the kernel log has a splat, or KVM could not be unloaded afterwards
   124  time is up: PROGRAM, or the guest, hung; or a processor of the guest did
   125  the lab itself failed: bad options, a missing file, the guest never booted
@@ -442,6 +444,23 @@ def scan(path):
                   (run.stderr.strip().splitlines() or ["no reason given"])[-1])
 
 
+def judge_silent(run, lines, panic, path):
+    """Is it the kernel that stands still, or did the emulator lose the machine?
+
+    A kernel has something to say of its own, or at least panics when it gets an NMI.
+    """
+    words = lines[-TAIL:]
+    if panic is not None:
+        words = lines[panic:][:LAST_WORDS]
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(line + "\n" for line in lines[:panic])
+    report = scan(path) or []
+    lost = not report and (panic is None or run.machine.lost)
+    show(report + run.stood + words,
+         f"{run.late}: {'the emulator lost it' if lost else 'PROGRAM or the guest hung'}")
+    return LOST if lost else TIMEOUT
+
+
 def judge(o, run, scratch):
     console = run.console.decode(errors="replace").replace("\r", "")
     lines = run.log.lines(console)
@@ -462,13 +481,11 @@ def judge(o, run, scratch):
     if not lines and run.stage == "start":
         show(said[-TAIL:], f"{run.late or 'the emulator ended'}: the guest never booted")
         return TROUBLE
-    report = scan(path)
-    ended = "" if run.status is None else f", PROGRAM had ended with {run.status}"
     start = max((i for i, x in enumerate(lines) if PANICKED in x), default=None)
     if run.stood:
-        show(run.stood + lines[-TAIL if start is None else start:][:LAST_WORDS],
-             f"{run.late}: PROGRAM or the guest hung")
-        return TIMEOUT
+        return judge_silent(run, lines, start, path)
+    report = scan(path)
+    ended = "" if run.status is None else f", PROGRAM had ended with {run.status}"
     if start is not None:
         show(report or [], f"the guest's kernel panicked{ended}")
         show(lines[start:][:LAST_WORDS], "its last words")
