@@ -17,6 +17,7 @@ import subprocess
 import time
 
 from common import Trouble, identity, kept
+from silence import asleep
 
 # A task that is hung can't be killed, and whoever waits for it would wait until the
 # machine's time is up: its report is the verdict, so it is the end too.
@@ -78,26 +79,6 @@ def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def asleep(before, after):
-    """Which processors have halted, with interrupts on, and not moved at all?"""
-    def by_processor(lines):
-        found = {}
-        for line in lines:
-            if line.startswith("CPU#"):
-                state = found.setdefault(int(line[4:]), [])
-            else:
-                state.append(line)
-        return found
-
-    def halted(state):
-        m = re.search(r"RFL=([0-9a-f]+).* HLT=1", "\n".join(state))
-        return m and int(m[1], 16) & 1 << 9
-
-    now = by_processor(after)
-    return [cpu for cpu, state in by_processor(before).items()
-            if halted(state) and state == now.get(cpu)]
-
-
 class Machine:
     """One running emulator."""
 
@@ -152,7 +133,7 @@ class Qemu(Machine):
     # ended 10 of 15 machines within two minutes, and none of nine.
     SHADOW_PAGING = "kvm_amd.npt=0"
 
-    # Seconds, more than between two timers of the kernel's watchdog on each processor.
+    # Seconds, where the kernel's watchdog has a timer every four.
     WATCHDOG = 6
     # The monitor's lines that tell where a processor is, without vectors and descriptors.
     REGISTERS = re.compile(r"^(?:CPU#|R\w\w?\s*=|CS |GS |CR0|EFER).*", re.M)

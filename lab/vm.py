@@ -16,6 +16,7 @@ import time
 
 import emulator
 import initramfs
+import silence
 from common import BUILD, TOP, Trouble
 
 LOST, SPLAT, TIMEOUT, TROUBLE, PANIC = 122, 123, 124, 125, 126
@@ -449,14 +450,14 @@ def judge_silent(run, lines, panic, path):
 
     A kernel has something to say of its own, or at least panics when it gets an NMI.
     """
-    words = lines[-TAIL:]
+    words, where = lines[-TAIL:], []
     if panic is not None:
-        words = lines[panic:][:LAST_WORDS]
+        words, where = lines[panic:][:LAST_WORDS], silence.where(lines[panic:])
         with open(path, "w", encoding="utf-8") as f:
             f.writelines(line + "\n" for line in lines[:panic])
     report = scan(path) or []
     lost = not report and (panic is None or run.machine.lost)
-    show(report + run.stood + words,
+    show(where + report + run.stood + words,
          f"{run.late}: {'the emulator lost it' if lost else 'PROGRAM or the guest hung'}")
     return LOST if lost else TIMEOUT
 
