@@ -37,6 +37,9 @@
 #define LVT0		0x350
 #define LVT0_EXTINT	0x700
 
+/* Seconds that a machine has for a storm; mostly it takes a few. */
+#define STORM_SEC	80
+
 /* Of a split irqchip's IOAPIC. */
 #define PINS		24
 
@@ -1153,6 +1156,30 @@ static uint64_t pauses(struct irq_vm *v)
 	return count;
 }
 
+/*
+ * Wait for a pause, which is due when the irqfds of a GSI have echoed 10,000 times more
+ * than 100 a second allow for.  False: the machine is too slow for that.
+ */
+static bool wait_for_storm(struct irq_vm *v, int gsis)
+{
+	struct timespec begin, took = {};
+	uint64_t before = irqs(v, VECTOR), echoes;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (!pauses(v)) {
+		if (took.tv_sec >= STORM_SEC)
+			return false;
+		usleep(1000000);
+		echoes = (irqs(v, VECTOR) - before) / gsis;
+		took = timespec_elapsed(begin);
+		/* A second and a fifth are there for what the two clocks don't agree in. */
+		TEST_ASSERT(pauses(v) || echoes < 12000 + 100 * (took.tv_sec + 1),
+			    "No storm has been noticed in %lu interrupts, %ld s", echoes,
+			    took.tv_sec);
+	}
+	return true;
+}
+
 /* The guest's own program: it counts, with interrupts on, until it's told to stop. */
 static uint64_t guest_progress;
 static uint32_t guest_counts;
@@ -1194,8 +1221,8 @@ static void stop_counting(struct irq_vm *v)
  */
 TEST_F_TIMEOUT(resample, storm, 120)
 {
-	uint64_t storms = 0, seen, done;
-	int i;
+	uint64_t seen, done;
+	bool stormed;
 
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->fd);
 	start_counting(&self->v);
@@ -1212,19 +1239,16 @@ TEST_F_TIMEOUT(resample, storm, 120)
 
 	/* Another one on the line, which needs no worker to raise it again. */
 	kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
-	/* It takes 10,000 of them. */
-	for (i = 0; i < 60 && !storms; i++) {
-		usleep(1000000);
-		storms = pauses(&self->v);
-	}
+	stormed = wait_for_storm(&self->v, 1);
 	kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
-	TEST_ASSERT(storms, "No storm has been noticed, at %lu interrupts a second", seen);
 	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
 	seen = irqs(&self->v, VECTOR);
 	usleep(SETTLE_PASSES * SETTLE_USEC);
 	stop_counting(&self->v);
 	pass(&self->v);
 	TEST_ASSERT(irqs(&self->v, VECTOR) <= seen + 1, "Deassigned, it still interrupts");
+	if (!stormed)
+		SKIP(return, "Too slow for a storm");
 }
 
 /*
@@ -1259,7 +1283,7 @@ TEST_F_TIMEOUT(resample, busy_device, 170)
 /* Two that listen to each other go round as well, and end when one does. */
 TEST_F_TIMEOUT(resample, storm_of_two, 120)
 {
-	int i;
+	bool stormed;
 
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	assign_resample_ok(self->v.vm, self->resamplefd, GSI_IOAPIC, self->fd);
@@ -1267,15 +1291,14 @@ TEST_F_TIMEOUT(resample, storm_of_two, 120)
 	add(self->fd, 1);
 	wait_for_running(&self->v, VECTOR, 100);
 	/* Each of them is an echo of the other. */
-	for (i = 0; i < 100 && !pauses(&self->v); i++)
-		usleep(1000000);
-	TEST_ASSERT(pauses(&self->v), "No storm has been noticed, after %lu interrupts",
-		    irqs(&self->v, VECTOR));
+	stormed = wait_for_storm(&self->v, 2);
 	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
 	unassign_ok(self->v.vm, self->resamplefd, GSI_IOAPIC);
 	stop_vcpu(&self->v);
 	pass(&self->v);
 	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down");
+	if (!stormed)
+		SKIP(return, "Too slow for a storm");
 }
 
 /* A raise without a route waits for one. */
