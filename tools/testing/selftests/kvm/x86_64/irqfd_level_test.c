@@ -1251,6 +1251,39 @@ TEST_F_TIMEOUT(resample, storm, 120)
 		SKIP(return, "Too slow for a storm");
 }
 
+/* The PIC's answer when there is nothing any more: its last line, with nothing in service. */
+static void guest_spurious(struct ex_regs *regs)
+{
+}
+
+/*
+ * Lowered between the vCPU's look at the PIC and what it takes from there: nothing is
+ * injected, and nothing to warn of.  The kernel's log tells, which the lab looks at.
+ *
+ * Linux up to 6.12 and later warns (WARN_ON_ONCE() in kvm_check_and_inject_events()).
+ */
+TEST_F_TIMEOUT(resample, pic_lowered_late, 120)
+{
+	const struct kvm_irq_routing_entry route = chip_route(GSI_BOTH, KVM_IRQCHIP_PIC_MASTER,
+							      GSI_BOTH);
+	int i, j;
+
+	set_routes(self->v.vm, &route, 1);
+	vm_install_exception_handler(self->v.vm, PIC_VECTOR - GSI_BOTH + 7, guest_spurious);
+	init_pic(&self->v);
+	self->v.guest->ack = pic_ack;
+	start_counting(&self->v);
+	for (i = 0; i < rounds(20000); i++) {
+		kvm_irq_line(self->v.vm, GSI_BOTH, 1);
+		/* As long as it takes to interrupt the guest, on this machine or that. */
+		for (j = i * 37 % 4096; j; j--)
+			cpu_relax();
+		kvm_irq_line(self->v.vm, GSI_BOTH, 0);
+	}
+	stop_counting(&self->v);
+	TEST_ASSERT(irqs(&self->v, PIC_VECTOR), "No interrupt was taken");
+}
+
 /*
  * One that signals each time it's told, from a thread of its own, may be as busy
  * as it likes: it isn't paused, and neither stands the guest's program still.
