@@ -105,13 +105,6 @@ class Machine:
             self.process.kill()
             self.process.wait()
 
-    def interrupt(self):
-        """Of a machine that is silent: where are its processors?
-
-        Lines of text, and a panic of the kernel's, if that is able to.
-        """
-        return []
-
     def said(self):
         """What the emulator itself had to say, without what it always says."""
         try:
@@ -211,7 +204,11 @@ class Qemu(Machine):
         return out
 
     def interrupt(self):
-        """The registers, twice so that it can be seen what moves, and an NMI."""
+        """Of a machine that is silent: where are its processors?
+
+        The registers, as text and twice, so that it can be seen what moves; and an NMI,
+        at which the kernel panics, if it is able to.
+        """
         out = self.threads()
         self.monitor.settimeout(10)
         try:
