@@ -11,7 +11,18 @@
 
 #include <kvm/iodev.h>
 
-/* The value that is written; @val is guest data and has no alignment. */
+u64 kvm_io_odd_value(int len, const void *val);
+
+/**
+ * kvm_io_value - the value that a guest writes, as a number
+ * @len: how many bytes; 0 for a write of which only the address is known
+ * @val: the bytes, without any alignment; none beyond @len are read
+ *
+ * Any @len up to 8 may come, since an emulator writes the two parts of what
+ * crosses from one page into another one by one.
+ * Context: any.
+ * Return: the value, continued with zeros.
+ */
 static inline u64 kvm_io_value(int len, const void *val)
 {
 	switch (len) {
@@ -23,8 +34,10 @@ static inline u64 kvm_io_value(int len, const void *val)
 		return get_unaligned((const u16 *)val);
 	case 4:
 		return get_unaligned((const u32 *)val);
-	default:
+	case 8:
 		return get_unaligned((const u64 *)val);
+	default:
+		return kvm_io_odd_value(len, val);
 	}
 }
 
@@ -89,7 +102,7 @@ static __always_inline bool kvm_iosignalfd_is_ring(struct kvm_vcpu *vcpu,
  * @vcpu: the vCPU that writes
  * @bus_idx: the bus; not KVM_FAST_MMIO_BUS
  * @addr: the address
- * @len: how many bytes, 1, 2, 4 or 8; 0 for who knows nothing but the address
+ * @len: how many bytes, up to 8; 0 where nothing but the address is known
  * @value: the value that is written; bits above @len bytes don't matter
  *
  * Context: an RCU read section, or interrupts off; otherwise as

@@ -66,6 +66,29 @@ static void see_what_was_announced(void)
 	smp_rmb();
 }
 
+/**
+ * kvm_io_odd_value - kvm_io_value() for a length that no register has
+ * @len: how many bytes
+ * @val: the bytes, in the processor's order
+ *
+ * Context: any.
+ * Return: the value.
+ */
+u64 kvm_io_odd_value(int len, const void *val)
+{
+	u64 value = 0;
+
+	if (WARN_ON_ONCE(len < 0 || len > sizeof(value)))
+		return 0;
+
+	if (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
+		memcpy((void *)&value + sizeof(value) - len, val, len);
+	else
+		memcpy(&value, val, len);
+
+	return value;
+}
+
 /* Points */
 
 static struct rhltable *points_of(struct kvm *kvm, enum kvm_bus bus_idx)

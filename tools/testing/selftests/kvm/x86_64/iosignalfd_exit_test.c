@@ -3,17 +3,14 @@
  * iosignalfd in the exit path: what a guest and user space see of a write is the
  * same with kvm's parameter ring_in_exit_path on and off.
  */
-#include <fcntl.h>
 #include <sys/eventfd.h>
 
-#include <linux/kvm_iosignalfd.h>
-
+#include "io_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
 
-#define PARAMETER	"/sys/module/kvm/parameters/ring_in_exit_path"
 /* Neither ucall's port nor one of a device that KVM emulates. */
 #define PORT		0x2000
 #define NR_WRITES	50
@@ -133,26 +130,14 @@ FIXTURE_VARIANT_ADD(exit, off) {
 	.on = 'N',
 };
 
-static char swap_parameter(char value)
-{
-	int fd = open(PARAMETER, O_RDWR);
-	char before;
-
-	__TEST_REQUIRE(fd >= 0, "kvm has no parameter ring_in_exit_path");
-	TEST_ASSERT(read(fd, &before, 1) == 1 && pwrite(fd, &value, 1, 0) == 1,
-		    PARAMETER ": %s", strerror(errno));
-	close(fd);
-	return before;
-}
-
 FIXTURE_SETUP(exit)
 {
-	self->before = swap_parameter(variant->on);
+	self->before = swap_ring_in_exit_path(variant->on);
 }
 
 FIXTURE_TEARDOWN(exit)
 {
-	swap_parameter(self->before);
+	swap_ring_in_exit_path(self->before);
 }
 
 /*

@@ -72,4 +72,7 @@ void assert_rings(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t l
 void assert_exits(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
 		  uint64_t val, int fd);
 
+/* Set kvm's parameter ring_in_exit_path; what it was.  Without it the test is skipped. */
+char swap_ring_in_exit_path(char value);
+
 #endif /* SELFTEST_KVM_IO_VM_H */

@@ -219,3 +219,16 @@ void assert_exits(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t l
 {
 	assert_write(vcpu, bus, addr, len, val, fd, false);
 }
+
+char swap_ring_in_exit_path(char value)
+{
+	static const char name[] = "/sys/module/kvm/parameters/ring_in_exit_path";
+	int fd = open(name, O_RDWR);
+	char before;
+
+	__TEST_REQUIRE(fd >= 0, "kvm has no parameter ring_in_exit_path");
+	TEST_ASSERT(read(fd, &before, 1) == 1 && pwrite(fd, &value, 1, 0) == 1,
+		    "%s: %s", name, strerror(errno));
+	close(fd);
+	return before;
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * iosignalfd at borders: writes that cross from one page into another.
+ *
+ * Three pages stand side by side, memory, a hole, and memory again.  All of it holds in
+ * the exit path and without it (kvm's parameter ring_in_exit_path).
+ */
+#include <string.h>
+
+#include "io_vm.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define LOW_RAM		MMIO_BASE
+#define HOLE		(LOW_RAM + PAGE_SIZE)
+#define HIGH_RAM	(HOLE + PAGE_SIZE)
+#define NR_PAGES	3
+
+#define LOW_SLOT	5
+#define HIGH_SLOT	6
+
+#define VALUE		0x8877665544332211ull
+
+/* The guest pushes this, */
+static uint64_t guest_value;
+/* and its stack ends here. */
+static uint64_t guest_stack;
+
+/* ENTER has what it pushes on the emulator's stack, with nothing behind it. */
+static void guest_push(void)
+{
+	for (;;) {
+		asm volatile("mov %%rsp, %%r8\n\t"
+			     "mov %%rbp, %%r9\n\t"
+			     "mov %0, %%rsp\n\t"
+			     "mov %1, %%rbp\n\t"
+			     "enter $0, $0\n\t"
+			     "mov %%r8, %%rsp\n\t"
+			     "mov %%r9, %%rbp"
+			     : : "a"(READ_ONCE(guest_stack)), "d"(READ_ONCE(guest_value))
+			     : "r8", "r9", "memory");
+		GUEST_SYNC(0);
+	}
+}
+
+FIXTURE(border) {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	char before;
+	int fd;
+};
+
+FIXTURE_VARIANT(border) {
+	bool off;
+};
+
+FIXTURE_VARIANT_ADD(border, exit_path) {
+};
+
+FIXTURE_VARIANT_ADD(border, long_way) {
+	.off = true,
+};
+
+static void set_up(struct kvm_vm *vm)
+{
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, LOW_RAM, LOW_SLOT, 1, 0);
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, HIGH_RAM, HIGH_SLOT, 1, 0);
+	virt_map(vm, LOW_RAM, LOW_RAM, NR_PAGES);
+}
+
+FIXTURE_SETUP(border)
+{
+	if (variant->off)
+		self->before = swap_ring_in_exit_path('N');
+	self->vm = vm_create_with_one_vcpu(&self->vcpu, io_guest_main);
+	set_up(self->vm);
+	self->fd = new_eventfd();
+}
+
+FIXTURE_TEARDOWN(border)
+{
+	close(self->fd);
+	kvm_vm_free(self->vm);
+	if (variant->off)
+		swap_ring_in_exit_path(self->before);
+}
+
+/*
+ * A push across the border of memory reaches the bus with as many bytes as are
+ * behind it.  Whoever reads eight of them reads beyond the emulator's variable:
+ * KASAN sees it.
+ */
+TEST_F(border, push)
+{
+	static const uint32_t lengths[] = { 1, 2, 4 };
+	struct kvm_iosignalfd sig = { .addr = HOLE, .fd = self->fd };
+	uint8_t *ram = addr_gpa2hva(self->vm, LOW_RAM);
+	uint64_t value = VALUE;
+	struct io_access part;
+	uint32_t i, n;
+	bool rings, exited;
+
+	vcpu_arch_set_entry_point(self->vcpu, guest_push);
+	write_guest_global(self->vm, guest_value, value);
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		sig.len = lengths[i];
+		io_assign_ok(self->vm, sig);
+	}
+
+	for (n = 1; n < 8; n++) {
+		memset(ram, 0, PAGE_SIZE);
+		write_guest_global(self->vm, guest_stack, HOLE + n);
+		part = (struct io_access) {
+			.addr = HOLE, .len = n, .val = VALUE >> 8 * (8 - n), .write = true,
+		};
+
+		rings = !(n & (n - 1));
+		exited = !run_to_sync(self->vcpu);
+		if (exited) {
+			assert_exit_is(self->vcpu, &part);
+			TEST_ASSERT(run_to_sync(self->vcpu), "One push, but a second exit");
+		}
+		TEST_ASSERT(exited == !rings, "%u bytes in the hole: %s", n,
+			    exited ? "an exit" : "no exit");
+		TEST_ASSERT_EQ(take(self->fd), rings);
+		TEST_ASSERT(!memcmp(ram + PAGE_SIZE - (8 - n), &value, 8 - n),
+			    "%u bytes in the hole: the others aren't in memory", n);
+	}
+}
+
+TEST_HARNESS_MAIN
