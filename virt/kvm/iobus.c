@@ -55,14 +55,25 @@ static const struct rhashtable_params point_params = {
 };
 
 /*
- * Whoever learned, from guest memory or otherwise, that a registration is done
- * must find it.  Publishing comes before telling on the other side; on this one
- * what told us was read in the guest, by the access that brought us here, so
- * that the only thing left to order is our own look behind it.
+ * A vCPU that has learned that a registration is done must find it.
+ *
+ * It may have learned that by an ordinary load in the guest, as the guest's own
+ * threads tell each other things.  An exit orders instructions, not loads: on arm64
+ * the entry to EL2 keeps our loads behind the guest's only where a branch depended
+ * on these.  A read barrier orders all loads of this processor, the guest's among
+ * them; where the vCPU has moved to another processor, the scheduler has done so.
+ * It pairs with whatever ordered the announcement behind the publishing: the
+ * registering side's return is a full barrier.
+ *
+ * A vCPU that stored before it wrote to the address, and whose store wasn't seen by a
+ * load that follows the registration, must find it, too.  That takes a full barrier
+ * between the guest's store and our loads, and taking kvm->srcu after the exit is one.
+ * The exit path doesn't take it, but what is not found there is looked for again
+ * under kvm->srcu.
  */
 static void see_what_was_announced(void)
 {
-	/* Pairs with whatever orders the announcement after the publishing. */
+	/* Pairs with the barrier that registering ends with. */
 	smp_rmb();
 }
 
@@ -103,7 +114,8 @@ static struct rhltable *points_of(struct kvm *kvm, enum kvm_bus bus_idx)
  * @addr: the address; other points may be there already
  * @point: the device; it is ready for use, and the bus's until unregistered
  *
- * A write by an instruction that comes after the return finds the device.
+ * A write by an instruction that comes after the return finds the device.  The
+ * caller lets a full barrier follow, kvm_iosignalfd_assign() by forget_all().
  * Context: process context; the caller's lock excludes the other registrations.
  * Waits for no reader.
  * Return: 0, or -ENOMEM, in which case @point is the caller's as before.
@@ -467,6 +479,11 @@ static void merge_range(struct kvm_io_ranges *new,
  *
  * An access by an instruction that comes after the return finds the device.
  * Ranges may overlap.
+ *
+ * The return is a full memory barrier on the caller's side and nothing on anybody
+ * else's: no reader has been waited for.  Where a caller tells others by a flag of its
+ * own that its device is ready, these read the flag with smp_load_acquire(), and the
+ * caller sets it with smp_store_release().
  * Context: kvm->slots_lock.  Waits for no reader.
  * Return: 0; -ENOSPC when %NR_IOBUS_DEVS ranges are registered; -ENOMEM.
  */
@@ -501,6 +518,9 @@ int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus_idx, gpa_t addr,
 	if (old)
 		kvfree_rcu(old, rcu);
 
+	/* Pairs with see_what_was_announced(). */
+	smp_mb();
+
 	return 0;
 }
 
@@ -510,8 +530,10 @@ int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus_idx, gpa_t addr,
  * @bus_idx: the bus
  * @dev: the device; if it isn't on the bus, nothing is done
  *
- * Context: kvm->slots_lock.  Waits for a grace period of kvm->srcu, because the
- * device's handlers may sleep and its memory may be the caller's.
+ * When this returns nobody is in the device's handlers, and nobody finds it.
+ * Context: kvm->slots_lock, and no read section of kvm->srcu.  Waits for a grace
+ * period of that, because the device's handlers may sleep and its memory may be the
+ * caller's.
  * Return: 0.
  */
 int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus_idx,

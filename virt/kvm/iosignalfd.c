@@ -273,6 +273,8 @@ static void forget_all(struct kvm *kvm)
 
 	/* Whoever reads the new generation finds groups and items as they are. */
 	smp_store_release(&kvm->iosignalfds.gen, kvm->iosignalfds.gen + 1);
+	/* Before what the caller loads then: see see_what_was_announced(). */
+	smp_mb();
 }
 
 static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
