@@ -145,6 +145,9 @@ static __always_inline int kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
  * @value: the value, as it is compared; 0 if it doesn't matter
  * @any_value: it doesn't matter
  * @item: whom it rang, or NULL for nobody
+ *
+ * What rang isn't forgotten for what didn't: a console or a timer beside a doorbell
+ * would make the doorbell dearer with every byte.
  */
 static inline void kvm_iosignalfd_remember(struct kvm_vcpu *vcpu,
 					   unsigned long gen,
@@ -152,11 +155,16 @@ static inline void kvm_iosignalfd_remember(struct kvm_vcpu *vcpu,
 					   int len, u64 value, bool any_value,
 					   struct iosignalfd_item *item)
 {
+	struct kvm_ring *ring = kvm_iosignalfd_slot(vcpu, addr + len + value);
+
 	/* Of fewer bits a generation could come round again. */
 	if (BITS_PER_LONG < 64)
 		return;
 
-	*kvm_iosignalfd_slot(vcpu, addr + len + value) = (struct kvm_ring) {
+	if (!item && ring->item && ring->gen == gen)
+		return;
+
+	*ring = (struct kvm_ring) {
 		.item = item,
 		.gen = gen,
 		.addr = addr,

@@ -159,18 +159,24 @@ void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
 				     point_params));
 }
 
-static __always_inline struct kvm_io_point *next_point(struct rhltable *points,
-						       gpa_t addr,
-						       struct kvm_io_point *prev)
+static struct kvm_io_point *to_point(struct rhlist_head *node)
 {
-	struct rhlist_head *node;
-
-	if (prev)
-		node = rcu_dereference(prev->node.next);
-	else
-		node = rhltable_lookup(points, &addr, point_params);
-
 	return node ? container_of(node, struct kvm_io_point, node) : NULL;
+}
+
+/*
+ * Where the table's lookup is inlined, with what it knows of the key; of two such
+ * places the compiler would make a function that has to be told.
+ */
+static noinline struct kvm_io_point *first_point(struct rhltable *points,
+						 gpa_t addr)
+{
+	return to_point(rhltable_lookup(points, &addr, point_params));
+}
+
+static struct kvm_io_point *next_point(struct kvm_io_point *prev)
+{
+	return to_point(rcu_dereference(prev->node.next));
 }
 
 /**
@@ -188,7 +194,7 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 					   enum kvm_bus bus_idx, gpa_t addr,
 					   struct kvm_io_point *prev)
 {
-	return next_point(points_of(kvm, bus_idx), addr, prev);
+	return prev ? next_point(prev) : first_point(points_of(kvm, bus_idx), addr);
 }
 
 /**
@@ -210,6 +216,7 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 	struct rhltable *points = points_of(vcpu->kvm, bus_idx);
 	struct kvm_io_point *point;
 	int ret = -EOPNOTSUPP;
+	bool any_value = !len;
 	unsigned long gen;
 
 	see_what_was_announced();
@@ -217,17 +224,18 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
 
 	rcu_read_lock();
-	for (point = next_point(points, addr, NULL);
-	     point && ret == -EOPNOTSUPP;
-	     point = next_point(points, addr, point))
+	point = first_point(points, addr);
+	/* With nobody there one entry is enough for whatever is written. */
+	any_value |= !point;
+	for (; point && ret == -EOPNOTSUPP; point = next_point(point))
 		ret = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
 	rcu_read_unlock();
 
 	if (ret == -EOPNOTSUPP)
 		kvm_iosignalfd_remember(vcpu, gen,
-					kvm_io_bus_of_points(bus_idx), addr,
-					len, kvm_io_value(len, val), !len,
-					NULL);
+					kvm_io_bus_of_points(bus_idx), addr, len,
+					any_value ? 0 : kvm_io_value(len, val),
+					any_value, NULL);
 
 	return ret ? -EOPNOTSUPP : 0;
 }

@@ -53,13 +53,15 @@ extern const uint8_t guest_start[], guest_end[];
  *	arg1, arg3 times over.
  * guest_ring_round: write 1, as 4 bytes, to the ports arg1, arg1 + 4, and so on
  *	below arg2, round and round, arg3 times in all.
+ * guest_ring_beside: write 1, as 4 bytes, to port arg1, and the bytes 1 to 16 to
+ *	port arg2, arg3 times over.
  * guest_ring_real: as guest_ring_pio, in real mode.
  * guest_irq_setup: switch the local APIC on, and let IOAPIC pin arg1, an edge,
  *	raise the vector of GUEST_IRQ_PIN.
  * guest_irq_wait: halt with interrupts on till irqs[arg1] has reached arg2.
  */
 extern const uint8_t guest_ring_pio[], guest_ring_mmio[];
-extern const uint8_t guest_ring_round[], guest_ring_real[];
+extern const uint8_t guest_ring_round[], guest_ring_beside[], guest_ring_real[];
 extern const uint8_t guest_irq_setup[], guest_irq_wait[];
 
 /* Handlers, for the IDT. */

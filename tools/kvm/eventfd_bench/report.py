@@ -26,6 +26,7 @@ OPERATIONS = {
     "doorbell-mmio-value": "MMIO ring, one eventfd, one value",
     "doorbell-mmio-any": "MMIO ring, one eventfd, no length",
     "ring-pio-in-turn": "PIO rings, N ports in turn",
+    "ring-pio-beside": "PIO ring, then 16 bytes to a port of KVM's own",
     "doorbell-pio-hangup": "PIO ring, watched for the eventfd's hang-up",
     "doorbell-pio-post": "PIO ring, the value posted",
     "doorbell-pio-fanout": "PIO ring, N eventfds share it",
