@@ -21,6 +21,7 @@
 #include <linux/kvm_host.h>
 #include <linux/overflow.h>
 #include <linux/rhashtable.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 /**
@@ -197,6 +198,12 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 	return prev ? next_point(prev) : first_point(points_of(kvm, bus_idx), addr);
 }
 
+/* A store of up to eight bytes at @addr, by the smallest pages that there are. */
+static bool may_end_in_next_page(gpa_t addr)
+{
+	return (addr & (SZ_4K - 1)) > SZ_4K - sizeof(u64);
+}
+
 /**
  * kvm_io_bus_write_points - offer a guest's write to the points at its address
  * @vcpu: the vCPU that writes
@@ -205,7 +212,9 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
  * @len: how many bytes
  * @val: the bytes, without any alignment
  *
- * All of kvm_io_bus_write() that may be done in the exit path.
+ * All of kvm_io_bus_write() that may be done in the exit path.  On KVM_FAST_MMIO_BUS no
+ * device takes a write that may be one half of a store: who knows more of it has to
+ * write both halves.
  * Context: any that may take an RCU read section and the locks of a signal; with
  * interrupts off not on PREEMPT_RT, where these sleep.
  * Return: 0 when a device took it, else -EOPNOTSUPP and nothing has happened.
@@ -218,6 +227,9 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 	int ret = -EOPNOTSUPP;
 	bool any_value = !len;
 	unsigned long gen;
+
+	if (bus_idx == KVM_FAST_MMIO_BUS && may_end_in_next_page(addr))
+		return -EOPNOTSUPP;
 
 	see_what_was_announced();
 	/* Before the look at the points, which may find none. */

@@ -5,7 +5,9 @@
 #include <kvm/iobus.h>
 
 #include "../exit_path.h"
+#include "store.h"
 #include "svm.h"
+#include "x86.h"
 
 /*
  * Whoever single-steps, the guest or KVM itself up to an NMI window, is to be
@@ -47,27 +49,27 @@ static inline bool svm_fastpath_io(struct vcpu_svm *svm)
 }
 
 /*
- * Does the instruction that faulted store, and do nothing else?  Bytes 0x40 to
- * 0x4f are prefixes: as instructions they don't access memory.
+ * Does the instruction that faulted store at @gpa alone?
+ *
+ * Of a store in two pages the other half would be lost.  The fault is of one of them:
+ * of the first, where the bus tells (kvm_io_bus_write_points()), or of the second, and
+ * then at its first byte.  So a store at the first byte of a page has to be known to
+ * begin there.  An address has the same lowest bits before and after translation.
+ *
+ * Out of line, so that other exits don't pay for the registers and the stack.
  */
-static inline bool svm_insn_is_store(const struct vmcb_control_area *control)
+static noinline bool svm_stores_at(struct vcpu_svm *svm, gpa_t gpa)
 {
-	int i;
+	struct vmcb_control_area *control = &svm->vmcb->control;
+	struct kvm_vcpu *vcpu = &svm->vcpu;
+	int base;
 
-	for (i = 0; i < control->insn_len; i++) {
-		switch (control->insn_bytes[i]) {
-		case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
-		case 0x66: case 0x67:
-		case 0x40 ... 0x4f:
-			continue;
-		case 0x88: case 0x89: case 0xa2: case 0xa3: case 0xc6: case 0xc7:
-			return true;
-		default:
-			return false;
-		}
-	}
+	if (!svm_decode_store(control->insn_bytes, control->insn_len, &base))
+		return false;
 
-	return false;
+	return offset_in_page(gpa) ||
+	       (base >= 0 && is_64_bit_mode(vcpu) &&
+		!offset_in_page(kvm_register_read_raw(vcpu, base)));
 }
 
 /*
@@ -91,7 +93,7 @@ static inline bool svm_fastpath_npf(struct vcpu_svm *svm)
 	    control->exit_int_info & SVM_EXITINTINFO_VALID ||
 	    !kvm_io_bus_may_have_point(svm->vcpu.kvm, KVM_MMIO_BUS, gpa) ||
 	    svm_single_steps(svm) || sev_guest(svm->vcpu.kvm) ||
-	    !svm_insn_is_store(control))
+	    !svm_stores_at(svm, gpa))
 		return false;
 
 	if (!kvm_fastpath_mmio_write(&svm->vcpu, gpa))
