@@ -57,11 +57,14 @@ struct kvm_io_device {
  * @dev: the device; set up with kvm_iodevice_init()
  * @addr: the address; set by kvm_io_bus_register_point()
  * @node: the bus's
+ * @hole_gen: the last generation (kvm->iosignalfds.gen) in which there was no memory at
+ *	the address, as far as anybody has looked; see kvm_io_bus_is_hole()
  */
 struct kvm_io_point {
 	struct kvm_io_device dev;
 	gpa_t addr;
 	struct rhlist_head node;
+	unsigned long hole_gen;
 };
 
 enum kvm_bus {
@@ -168,6 +171,8 @@ struct kvm_io_device *kvm_io_bus_get_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 
 int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			    gpa_t addr, int len, const void *val);
+bool kvm_io_bus_is_hole(struct kvm *kvm, struct kvm_io_point *point,
+			unsigned long gen);
 int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,
 			      gpa_t addr, struct kvm_io_point *point);
 void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,

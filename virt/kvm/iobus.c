@@ -198,6 +198,41 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 	return prev ? next_point(prev) : first_point(points_of(kvm, bus_idx), addr);
 }
 
+/**
+ * kvm_io_bus_is_hole - is there still no memory at a point?
+ * @kvm: the VM
+ * @point: the point, on KVM_MMIO_BUS
+ * @gen: kvm->iosignalfds.gen, read with acquire semantics
+ *
+ * For an exit that says that there was none when the vCPU's page tables were filled
+ * in, which isn't undone when memory comes.  Memory in any address space counts,
+ * system management's included: then the vCPU's mode matters, which isn't known here.
+ * Context: any that may take a read section of kvm->srcu.
+ * Return: false if there is, or if there may be soon.
+ */
+bool kvm_io_bus_is_hole(struct kvm *kvm, struct kvm_io_point *point,
+			unsigned long gen)
+{
+	gfn_t gfn = gpa_to_gfn(point->addr);
+	bool hole = true;
+	int i, idx;
+
+	/* Of fewer bits a generation could come round again. */
+	if (BITS_PER_LONG == 64 && READ_ONCE(point->hole_gen) == gen)
+		return true;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	for (i = 0; hole && i < kvm_arch_nr_memslot_as_ids(kvm); i++)
+		hole = !__gfn_to_memslot(__kvm_memslots(kvm, i), gfn);
+	srcu_read_unlock(&kvm->srcu, idx);
+
+	/* It was so after @gen was read: when memory comes @gen is no longer true. */
+	if (hole)
+		WRITE_ONCE(point->hole_gen, gen);
+
+	return hole;
+}
+
 /* A store of up to eight bytes at @addr, by the smallest pages that there are. */
 static bool may_end_in_next_page(gpa_t addr)
 {

@@ -269,12 +269,28 @@ static int post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
  */
 static void forget_all(struct kvm *kvm)
 {
-	lockdep_assert_held(&kvm->iosignalfds.lock);
+	unsigned long gen = READ_ONCE(kvm->iosignalfds.gen);
 
-	/* Whoever reads the new generation finds groups and items as they are. */
-	smp_store_release(&kvm->iosignalfds.gen, kvm->iosignalfds.gen + 1);
-	/* Before what the caller loads then: see see_what_was_announced(). */
-	smp_mb();
+	/*
+	 * A full barrier.  Whoever reads the new generation finds groups, items and
+	 * memslots as they are; and what the caller loads from here on is loaded
+	 * after, see see_what_was_announced().
+	 */
+	while (!try_cmpxchg(&kvm->iosignalfds.gen, &gen, gen + 1))
+		;
+}
+
+/**
+ * kvm_iosignalfd_memory_changed - have vCPUs not rely on what they know of holes
+ * @kvm: the VM, whose new memslots are published
+ *
+ * A write by an instruction that comes after the return doesn't ring where there is
+ * memory.
+ * Context: any; takes no lock.
+ */
+void kvm_iosignalfd_memory_changed(struct kvm *kvm)
+{
+	forget_all(kvm);
 }
 
 static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
@@ -292,6 +308,10 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 
 	/* Before the look at the items: pairs with forget_all(). */
 	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
+
+	/* Nothing but the address is known, and memory may have come there. */
+	if (!len && !kvm_io_bus_is_hole(vcpu->kvm, &group->point, gen))
+		return -EAGAIN;
 
 	item = rcu_dereference(group->wildcard);
 	any_value = item;

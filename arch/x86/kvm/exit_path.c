@@ -100,7 +100,8 @@ EXPORT_SYMBOL_GPL(kvm_fastpath_pio_out);
  */
 bool kvm_fastpath_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
-	if (!ring(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, 0))
+	if (kvm_is_apic_page(vcpu, gpa) ||
+	    !ring(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, 0))
 		return false;
 
 	trace_kvm_fast_mmio(gpa);

@@ -72,6 +72,17 @@ expression e;
  ...>
  }
 
+// What was a hole may be none any more.
+@@
+@@
+ kvm_swap_active_memslots(...)
+ {
+ <...
+ kvm_arch_memslots_updated(...);
++kvm_iosignalfd_memory_changed(kvm);
+ ...>
+ }
+
 @@
 @@
  #include "vfio.h"

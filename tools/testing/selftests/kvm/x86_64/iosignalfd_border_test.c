@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * iosignalfd at borders: writes that cross from one page into another.
+ * iosignalfd at borders: writes that cross from one page into another, and
+ * registered addresses where memory and KVM's own devices come and go.
  *
  * Three pages stand side by side, memory, a hole, and memory again.  All of it holds in
  * the exit path and without it (kvm's parameter ring_in_exit_path).
  */
 #include <string.h>
 
+#include "apic.h"
 #include "io_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
@@ -20,6 +22,10 @@
 
 #define LOW_SLOT	5
 #define HIGH_SLOT	6
+#define NEW_SLOT	7
+
+/* Below 4 GiB, as TSS pages have to be. */
+#define TSS		0xd0000000ull
 
 /* A write is done as often as it takes for vCPU and processor to know the address. */
 #define TIMES		3
@@ -88,6 +94,26 @@ FIXTURE_TEARDOWN(border)
 	kvm_vm_free(self->vm);
 	if (variant->off)
 		swap_ring_in_exit_path(self->before);
+}
+
+/* A write that neither rings nor exits. */
+static void assert_taken(struct kvm_vcpu *vcpu, uint64_t addr, uint32_t len, uint64_t val,
+			 int fd, const char *whose)
+{
+	struct io_access io = { .addr = addr, .val = val, .len = len, .write = true };
+	bool exited = do_io(vcpu, &io);
+	uint64_t count = take(fd);
+
+	TEST_ASSERT(!exited && !count, "A write to %s: %lu signals and %s", whose, count,
+		    exited ? "an exit" : "no exit");
+}
+
+static void assert_rings_again(struct kvm_vcpu *vcpu, uint64_t addr, int fd)
+{
+	int i;
+
+	for (i = 0; i < TIMES; i++)
+		assert_rings(vcpu, 0, addr, 4, i, fd);
 }
 
 /*
@@ -180,6 +206,146 @@ TEST_F(border, crossing_into)
 				    "%u bytes in memory: they aren't there", n);
 		}
 	}
+}
+
+/*
+ * Where there is memory nothing rings, however often it did before the memory came.
+ * Kernels before this one ring on Intel, and the write is lost.
+ */
+TEST_F(border, memory_comes_and_goes)
+{
+	struct kvm_iosignalfd sig = { .addr = HOLE + 0x100, .fd = self->fd };
+	struct io_access read = { .addr = sig.addr, .len = 4 };
+	uint32_t *word, i;
+
+	io_assign_ok(self->vm, sig);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+
+	/* Added, */
+	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, HOLE, NEW_SLOT, 1, 0);
+	word = addr_gpa2hva(self->vm, sig.addr);
+	for (i = 0; i < TIMES; i++) {
+		assert_taken(self->vcpu, sig.addr, 4, 0x1000 + i, self->fd, "memory");
+		TEST_ASSERT_EQ(*word, 0x1000 + i);
+	}
+
+	/* deleted, */
+	vm_mem_region_delete(self->vm, NEW_SLOT);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+
+	/* moved to it, */
+	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, HIGH_RAM + PAGE_SIZE,
+				    NEW_SLOT, 1, 0);
+	word = addr_gpa2hva(self->vm, HIGH_RAM + PAGE_SIZE) + 0x100;
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+	vm_mem_region_move(self->vm, NEW_SLOT, HOLE);
+	for (i = 0; i < TIMES; i++) {
+		assert_taken(self->vcpu, sig.addr, 4, 0x2000 + i, self->fd, "memory");
+		TEST_ASSERT_EQ(*word, 0x2000 + i);
+	}
+
+	/* and away. */
+	vm_mem_region_move(self->vm, NEW_SLOT, HIGH_RAM + PAGE_SIZE);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+	vm_mem_region_delete(self->vm, NEW_SLOT);
+
+	/* ROM is read; a write to it is one to no memory. */
+	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, HOLE, NEW_SLOT, 1,
+				    KVM_MEM_READONLY);
+	word = addr_gpa2hva(self->vm, sig.addr);
+	*word = VALUE & 0xffffffff;
+	for (i = 0; i < TIMES; i++) {
+		TEST_ASSERT(!do_io(self->vcpu, &read), "A read of ROM exits");
+		TEST_ASSERT_EQ(read.val, VALUE & 0xffffffff);
+		TEST_ASSERT_EQ(take(self->fd), 0);
+	}
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+	TEST_ASSERT_EQ(*word, VALUE & 0xffffffff);
+	vm_mem_region_delete(self->vm, NEW_SLOT);
+
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+}
+
+/* A neighbour's memslot is nothing to the address. */
+TEST_F(border, neighbours)
+{
+	struct kvm_iosignalfd sig = { .addr = HOLE + 0x100, .fd = self->fd };
+
+	io_assign_ok(self->vm, sig);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+	vm_mem_region_delete(self->vm, HIGH_SLOT);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+	vm_mem_region_move(self->vm, LOW_SLOT, HIGH_RAM);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+}
+
+/*
+ * The page of the local APIC is the APIC's, wherever the vCPU has put it.  On Intel,
+ * kernels before this one ring, and the APIC isn't written to.
+ */
+TEST_F(border, local_apic)
+{
+	struct kvm_iosignalfd sig = { .addr = HOLE + APIC_TASKPRI, .fd = self->fd };
+	struct io_access read = { .addr = sig.addr, .len = 4 };
+	uint64_t base = vcpu_get_msr(self->vcpu, MSR_IA32_APICBASE);
+	int i;
+
+	io_assign_ok(self->vm, sig);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+
+	vcpu_set_msr(self->vcpu, MSR_IA32_APICBASE, HOLE | (base & ~PAGE_MASK));
+	for (i = 0; i < TIMES; i++) {
+		assert_taken(self->vcpu, sig.addr, 4, 0x10 * (i + 1), self->fd, "the APIC");
+		TEST_ASSERT(!do_io(self->vcpu, &read), "A read of the APIC exits");
+		TEST_ASSERT_EQ(read.val, 0x10 * (i + 1));
+		TEST_ASSERT_EQ(take(self->fd), 0);
+	}
+	assert_taken(self->vcpu, sig.addr, 4, 0, self->fd, "the APIC");
+
+	vcpu_set_msr(self->vcpu, MSR_IA32_APICBASE, base);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+}
+
+/* Where the pages for real mode are, where there are any, is KVM's own memory. */
+TEST_F(border, tss)
+{
+	struct kvm_iosignalfd sig = { .addr = TSS + 0x100, .fd = self->fd };
+	bool memory = host_cpu_is_intel && !get_kvm_intel_param_bool("unrestricted_guest");
+	int i;
+
+	virt_pg_map(self->vm, TSS, TSS);
+	io_assign_ok(self->vm, sig);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+
+	vm_ioctl(self->vm, KVM_SET_TSS_ADDR, (void *)TSS);
+	for (i = 0; i < TIMES && memory; i++)
+		assert_taken(self->vcpu, sig.addr, 4, i, self->fd, "KVM's own memory");
+	if (!memory)
+		assert_rings_again(self->vcpu, sig.addr, self->fd);
+}
+
+/* A coalesced zone has what the registration leaves. */
+TEST_F(border, coalesced_zone)
+{
+	struct kvm_iosignalfd sig = { .addr = HOLE + 0x100, .fd = self->fd };
+	struct kvm_coalesced_mmio_zone zone = { .addr = HOLE, .size = PAGE_SIZE };
+	int i;
+
+	io_assign_ok(self->vm, sig);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+	vm_ioctl(self->vm, KVM_REGISTER_COALESCED_MMIO, &zone);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
+	for (i = 0; i < TIMES; i++)
+		assert_taken(self->vcpu, sig.addr + 4, 4, i, self->fd, "the zone");
+
+	io_unassign_ok(self->vm, sig);
+	for (i = 0; i < TIMES; i++)
+		assert_taken(self->vcpu, sig.addr, 4, i, self->fd, "the zone");
+	vm_ioctl(self->vm, KVM_UNREGISTER_COALESCED_MMIO, &zone);
+	for (i = 0; i < TIMES; i++)
+		assert_exits(self->vcpu, 0, sig.addr, 4, i, self->fd);
+	io_assign_ok(self->vm, sig);
+	assert_rings_again(self->vcpu, sig.addr, self->fd);
 }
 
 TEST_HARNESS_MAIN

@@ -16,6 +16,19 @@ expression is_nested;
  ...
  }
 
+// The local APIC's page isn't the bus's.
+@@
+expression vcpu, gpa;
+@@
+ handle_ept_misconfig(...)
+ {
+ <...
+-!is_guest_mode(vcpu)
++!is_guest_mode(vcpu) && !kvm_is_apic_page(vcpu, gpa)
+ && !kvm_io_bus_write(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, NULL)
+ ...>
+ }
+
 @@
 @@
  #include "vmx.h"
