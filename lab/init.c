@@ -12,7 +12,8 @@
  *            "inuse MODULE", "end BYTES" with the number of bytes that went down
  *            the data channel, so that the other side knows when it has all.
  *            Under QEMU, between "start" and "exit", "alive" every few seconds in
- *            which each processor ran a process and had its timer.
+ *            which each processor ran a process and had its timer; and the other way,
+ *            a number a line, the seconds that the machine has had (lab/patience.py).
  *
  * Under QEMU both are virtio-serial ports. Under Bochs data goes to port 0xe9,
  * because its serial ports keep to their baud rate, and the verdict to ttyS1.
@@ -26,6 +27,8 @@
  * What to run stands in /lab, put there by the runner: argv, env and cwd (NUL
  * terminated strings), modules (paths in order of loading), and shell when the
  * program is to be the user's terminal session on hvc0.
+ *
+ * By the name of "limit" this is a program for the guest, see run_limited().
  */
 
 #define _GNU_SOURCE
@@ -70,6 +73,8 @@
 #define LISTED_MAX	256
 #define NUDGE_MS	200
 #define PULSE_MS	5000
+#define CLOCK		"/run/lab-clock"
+#define CAP		10	/* as lab/patience.py has it */
 
 static int data_fd = -1;	/* -1: the debug port */
 static int verdict_fd = -1;
@@ -289,7 +294,7 @@ static void set_limits(void)
 	setrlimit(RLIMIT_MEMLOCK, &all);
 }
 
-static int open_port(const char *name)
+static int open_port(const char *name, int mode)
 {
 	char path[512], *found;
 	struct dirent *d;
@@ -305,7 +310,7 @@ static int open_port(const char *name)
 			found[strcspn(found, "\n")] = 0;
 			if (!strcmp(found, name)) {
 				snprintf(path, sizeof(path), "/dev/%s", d->d_name);
-				fd = open(path, O_WRONLY | O_CLOEXEC);
+				fd = open(path, mode | O_CLOEXEC);
 			}
 			free(found);
 		}
@@ -335,9 +340,9 @@ static void open_channels(void)
 	/* The ports come up by messages from the host, some time after the device. */
 	for (tries = 0; tries < 10000; tries++) {
 		if (data_fd < 0)
-			data_fd = open_port("lab.data");
+			data_fd = open_port("lab.data", O_WRONLY);
 		if (verdict_fd < 0)
-			verdict_fd = open_port("lab.verdict");
+			verdict_fd = open_port("lab.verdict", O_RDWR);
 		if (data_fd >= 0 && verdict_fd >= 0)
 			return;
 		ms_sleep(1);
@@ -567,6 +572,101 @@ static struct pulse {
 } *pulses;
 static long npulses;
 
+/*
+ * The seconds that the machine has had by the runner's clock, shared with who limits a
+ * program; NULL: the guest's own clock knows as well, as it counts instructions.
+ */
+static atomic_llong *seconds_had;
+
+static void map_clock(int mode)
+{
+	int fd = open(CLOCK, mode | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return;
+	if (mode & O_CREAT && ftruncate(fd, sizeof(*seconds_had)))
+		trouble("%s: %s", CLOCK, strerror(errno));
+	seconds_had = mmap(NULL, sizeof(*seconds_had),
+			   PROT_READ | (mode & O_CREAT ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+	if (seconds_had == MAP_FAILED)
+		seconds_had = NULL;
+	close(fd);
+}
+
+/* Lines with a number; the last that is whole is the newest. */
+static void take_time(void)
+{
+	static char buf[256];
+	static size_t used;
+	ssize_t n = read(verdict_fd, buf + used, sizeof(buf) - 1 - used);
+	char *line, *end;
+
+	if (n <= 0)
+		return;
+	used += n;
+	buf[used] = 0;
+	for (line = buf; (end = strchr(line, '\n')); line = end + 1)
+		if (seconds_had)
+			atomic_store(seconds_had, atoll(line));
+	used -= line - buf;
+	memmove(buf, line, used);
+	/* No number is as long as that. */
+	if (used == sizeof(buf) - 1)
+		used = 0;
+}
+
+static void __noreturn watch(int pidfd, long long limit)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	long long begin, had;
+	int fd;
+
+	setsid();
+	for (fd = 0; fd < 3; fd++)
+		close(fd);
+	map_clock(O_RDONLY);
+	begin = ms_now();
+	had = seconds_had ? atomic_load(seconds_had) : 0;
+	for (;;) {
+		long long passed = (ms_now() - begin) / 1000;
+
+		if (poll(&p, 1, 500) > 0)
+			_exit(0);
+		if (passed >= CAP * limit ||
+		    (seconds_had ? atomic_load(seconds_had) - had : passed) >= limit) {
+			syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+			_exit(0);
+		}
+	}
+}
+
+/*
+ * limit SECONDS PROGRAM ARGS...: this process becomes PROGRAM, and is killed when the
+ * machine has had that many seconds more.  Who watches is nobody's child and in nobody's
+ * session, so PROGRAM may do to its own what it likes.
+ */
+static int run_limited(char **argv)
+{
+	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+	pid_t child;
+
+	if (!argv[1] || !argv[2] || atoll(argv[1]) <= 0 || pidfd < 0) {
+		fprintf(stderr, "usage: limit SECONDS PROGRAM [ARGS...]\n");
+		return 125;
+	}
+	child = fork();
+	if (!child) {
+		if (!fork())
+			watch(pidfd, atoll(argv[1]));
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	close(pidfd);
+	execvp(argv[2], argv + 2);
+	fprintf(stderr, "limit: %s: %s\n", argv[2], strerror(errno));
+	return 127;
+}
+
 /* Of one processor: wake the next one's, whenever none has woken this one for a while. */
 static void __noreturn nudge(long cpu, int in, int next)
 {
@@ -616,6 +716,7 @@ static void nudge_each_other(void)
 	if (pulses == MAP_FAILED)
 		trouble("a page: %s", strerror(errno));
 	npulses = n;
+	map_clock(O_RDWR | O_CREAT);
 	for (cpu = 0; cpu < n; cpu++)
 		if (pipe2(pipes[cpu], O_CLOEXEC | O_NONBLOCK))
 			trouble("pipes: %s", strerror(errno));
@@ -712,17 +813,18 @@ static void run(void)
 		trouble("cannot execute %s: %s", argv[0], strerror(e));
 
 	while (!ended) {
-		struct pollfd p[4] = {
+		struct pollfd p[5] = {
 			{ .fd = out[0], .events = POLLIN },
 			{ .fd = err[0], .events = POLLIN },
 			{ .fd = kmsg_fd, .events = POLLIN },
 			{ .fd = sfd, .events = POLLIN },
+			{ .fd = pulses ? verdict_fd : -1, .events = POLLIN },
 		};
 		struct signalfd_siginfo si;
 
 		if (pulses)
 			tell_pulse();
-		if (poll(p, 4, pulses ? PULSE_MS : -1) < 0)
+		if (poll(p, 5, pulses ? PULSE_MS : -1) < 0)
 			continue;
 		if (p[0].revents && !drain_pipe(out[0], 'o'))
 			out[0] = -1;
@@ -730,6 +832,8 @@ static void run(void)
 			err[0] = -1;
 		if (p[2].revents)
 			drain_kmsg();
+		if (p[4].revents & POLLIN)
+			take_time();
 		if (p[3].revents) {
 			read(sfd, &si, sizeof(si));
 			while ((who = waitpid(-1, &e, WNOHANG)) > 0) {
@@ -759,8 +863,10 @@ static void run(void)
 	mark("end", NULL);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc && !strcmp(basename(argv[0]), "limit"))
+		return run_limited(argv);
 	mount_all();
 	trace_no_names();
 	cmdline = slurp("/proc/cmdline", NULL);

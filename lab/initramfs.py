@@ -383,6 +383,7 @@ def _base_tree(init, modules, names):
     tree.data("/etc/group", GROUP)
     tree.data("/etc/hosts", HOSTS)
     tree.file("/init", init)
+    tree.link("/usr/bin/limit", "/init")
     tree.file(BUSYBOX, BUSYBOX)
     for path in _applets():
         if "/" + path not in tree:

@@ -13,6 +13,7 @@ import threading
 MARK = re.compile(r"@(begin|end) (\S+)(?: (\d+))?")
 RESULT = re.compile(r"(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP ?(.*))?")
 PLAN = re.compile(r"1\.\.(\d+)(?: # SKIP ?(.*))?")
+RUN = re.compile(r"#\s+RUN\s+(\S+) ...")
 # The harness' talk, and the library's search for a tool that isn't in the guest.
 NOISE = re.compile(r"#\s+(RUN|OK|FAIL|SKIP)\s|TAP version|# (Starting|Totals|FAILED|PASSED)|"
                    r"Random seed:|.*addr2line: not found")
@@ -71,6 +72,7 @@ class Program:
         self.failed_before = tap.failed
         self.plan = self.skip = None
         self.seen = 0
+        self.running = ""
         self.notes = []
 
     def line(self, text):
@@ -82,6 +84,9 @@ class Program:
             self.tap.result(good, f"{self.name}.{m[2]}", m[3],
                             self.notes if self.tells or not good else ())
             self.notes = []
+            self.running = ""
+        elif m := RUN.match(text):
+            self.running = f", in {m[1]}"
         elif not NOISE.match(text):
             self.notes.append(re.sub("^# ", "", text))
 
@@ -98,7 +103,7 @@ class Program:
         elif self.seen != self.plan or (status and self.tap.failed == self.failed_before):
             self.tap.result(False, self.name, None,
                             [*self.notes[-20:], f"ended after {self.seen} of {self.plan} subtests "
-                             + HOW.get(status, f"with status {status}")])
+                             + HOW.get(status, f"with status {status}") + self.running])
         return True
 
 

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 import termios
-import threading
 import time
 
 import emulator
 import initramfs
 import silence
 from common import BUILD, TOP, Trouble
+from patience import Limits
 
 LOST, SPLAT, TIMEOUT, TROUBLE, PANIC = 122, 123, 124, 125, 126
 TAIL = 25
@@ -50,6 +50,11 @@ exit status:
   126  the guest's kernel panicked, which a hung task makes it do, or the guest
        went down before PROGRAM ended
 A line on stderr that begins with "vm:" says which; the kernel's last words follow.
+
+limits:
+  Their seconds are those that the emulator has had: what it waits for a processor
+  that others have doesn't count, up to ten times the limit (lab/patience.py).  In
+  the guest "limit SECONDS COMMAND" kills COMMAND by the same clock.
 
 in the guest:
   PROGRAM stands at its own path, with its libraries (for a script, with its
@@ -295,24 +300,22 @@ class Run:
         self.still = 0.0            # seconds without a sign of life
         self.stood = []             # where the processors were then
         self.began = o.began
-        self.looked = self.began
-        self.timers = []
+        self.limits = Limits(machine.process.pid)
+        self.looked = 0.0           # by the machine's clock
+        self.told = 0
 
-    def timer(self, seconds, why):
-        def ring():
+    def limit(self, name, seconds, why):
+        """What NAME is about has to be over in so many seconds from now."""
+        def end():
             if self.late is None:
                 self.late = why
             self.machine.process.kill()
-        left = max(0.1, self.began + seconds - time.monotonic())
-        t = threading.Timer(left, ring)
-        t.daemon = True
-        t.start()
-        self.timers.append(t)
-        return t
+        self.limits.set(name, seconds, end)
 
     def step(self, what):
         if self.o.verbose:
-            note(f"{time.monotonic() - self.began:6.2f} s  {what}")
+            note(f"{time.monotonic() - self.began:6.2f} s  {what}, at "
+                 f"{self.limits.clock.seconds:.2f} s of the machine's")
 
     def data(self, chunk):
         self.frames += chunk
@@ -349,13 +352,12 @@ class Run:
             elif word == "start":
                 self.stage = "program"
                 self.step("modules loaded, program starts")
-                self.boot_timer.cancel()
+                self.limits.drop("boot")
             elif word == "alive":
                 self.still = 0.0
             elif word in ("exit", "signal"):
                 self.stage = "ended"
-                self.timer(time.monotonic() - self.began + END_LIMIT,
-                           f"not cleaned up after {END_LIMIT} s")
+                self.limit("end", END_LIMIT, f"not cleaned up after {END_LIMIT} s")
                 self.status = int(rest) + (128 if word == "signal" else 0)
                 self.step(f"program ended: {word} {rest}")
             elif word == "trouble":
@@ -375,8 +377,8 @@ class Run:
         return PANIC_END in self.console
 
     def follow(self):
-        self.timer(self.o.timeout, f"time is up after {self.o.timeout:g} s")
-        self.boot_timer = self.timer(self.o.boot, f"no program running after {self.o.boot:g} s")
+        self.limit("run", self.o.timeout, f"time is up after {self.o.timeout:g} s")
+        self.limit("boot", self.o.boot, f"no program running after {self.o.boot:g} s")
         channels = {self.machine.data: self.data, self.machine.verdict: self.verdict,
                     self.machine.console: self.kernel_console}
         sel = selectors.DefaultSelector()
@@ -386,6 +388,7 @@ class Run:
         alive = True
         while alive and not self.done():
             ready = sel.select(timeout=1)
+            self.tell_time()
             self.look_for_pulse()
             for key, _ in ready:
                 chunk = self.read(key.fd)
@@ -396,17 +399,26 @@ class Run:
                     # Both ends of all channels are in one process there.
                     alive = alive and key.fd != self.machine.data
         sel.close()
-        for t in self.timers:
-            t.cancel()
+        self.limits.stop()
         self.machine.kill()
         for fd, take in channels.items():
             while chunk := self.read(fd):
                 take(chunk)
         self.step("machine is down")
 
+    def tell_time(self):
+        """A guest with a pulse is told what its machine has had, in seconds."""
+        now = int(self.limits.clock.seconds)
+        if self.machine.pulse and self.stage == "program" and now != self.told:
+            self.told = now
+            try:
+                os.write(self.machine.verdict, b"%d\n" % now)
+            except OSError:             # it's late, and is told next time
+                pass
+
     def look_for_pulse(self):
         """End a guest that is silent.  Time in which nobody looked doesn't count."""
-        now = time.monotonic()
+        now = self.limits.clock.seconds
         passed, self.looked = min(now - self.looked, 2), now
         if not self.machine.pulse or self.stage != "program" or self.late:
             return
@@ -415,7 +427,7 @@ class Run:
             self.late = f"no sign of life for {self.o.silence:g} s"
             self.stood = self.machine.interrupt()
             # It has some time to say where it is.
-            self.timer(now - self.began + 20, self.late)
+            self.limit("words", 20, self.late)
 
     @staticmethod
     def read(fd):
