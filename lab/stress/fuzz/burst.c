@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fuzzer's bursts: threads that get in each other's way, and what must hold then.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+#include "model.h"
+
+#define NR_KEYS		6
+#define NR_BELLS	4
+#define BURST_OPS	60
+#define BURST_RINGS	150
+
+/* A registration that threads make and unmake; which eventfd is fixed. */
+struct key {
+	struct reg reg;
+	int bell;
+	atomic_int balance;
+};
+
+static struct burst {
+	struct tiny_vm vm;
+	struct key keys[NR_KEYS];
+	/* Each thread has a file of its own of each eventfd, which others close. */
+	int masters[NR_BELLS], files[NR_BELLS];
+	int victim;		/* an eventfd that goes for good */
+	int irqfd;
+	uint64_t seed;
+	atomic_uint exits;
+	atomic_int bad;
+	atomic_bool over;
+	pthread_barrier_t begin;
+} burst;
+
+static void burst_error(const char *what, int err)
+{
+	if (!atomic_exchange(&burst.bad, 1))
+		printf("# fuzz: in a burst: %s: %s\n", what, strerror(err));
+}
+
+static void burst_seed(int thread)
+{
+	seed_thread(burst.seed, thread);
+	pthread_barrier_wait(&burst.begin);
+}
+
+static void *burst_registrar(void *arg)
+{
+	int i;
+
+	burst_seed((intptr_t)arg);
+	for (i = 0; i < BURST_OPS; i++) {
+		struct key *key = &burst.keys[rnd(NR_KEYS)];
+		struct reg *reg = &key->reg;
+		bool add = one_in(2);
+		int ret, fd = one_in(2) ? burst.files[key->bell] :
+			 burst.masters[key->bell];
+
+		ret = tiny_iosignalfd(burst.vm.fd, fd, reg->addr, reg->len,
+				      reg_flags(reg) |
+				      (add ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN),
+				      reg->value);
+		if (!ret)
+			atomic_fetch_add(&key->balance, add ? 1 : -1);
+		else if (errno != (add ? EEXIST : ENOENT) && errno != EBADF)
+			burst_error(add ? "assign" : "deassign", errno);
+	}
+	return NULL;
+}
+
+/* Takes files away under the others, and puts the same eventfd's back. */
+static void *burst_closer(void *arg)
+{
+	uint64_t one = 1;
+	int i;
+
+	burst_seed((intptr_t)arg);
+	for (i = 0; i < BURST_OPS; i++) {
+		int bell = rnd(NR_BELLS);
+
+		close(burst.files[bell]);
+		if (one_in(2))
+			sched_yield();
+		/* No other thread opens anything, so the number is still free. */
+		if (dup2(burst.masters[bell], burst.files[bell]) < 0)
+			burst_error("dup2", errno);
+		if (i == BURST_OPS / 2) {
+			if (write(burst.victim, &one, sizeof(one)) < 0)
+				burst_error("write", errno);
+			close(burst.victim);
+		}
+	}
+	return NULL;
+}
+
+/* Irqfds come, are signalled and go, and the routes change below them. */
+static void *burst_interrupter(void *arg)
+{
+	int i;
+
+	burst_seed((intptr_t)arg);
+	for (i = 0; i < BURST_OPS; i++) {
+		struct tiny_routes routes = {};
+		uint32_t gsi = rnd(NR_GSIS);
+		uint64_t one = 1;
+
+		switch (rnd(5)) {
+		case 0:
+			if (tiny_irqfd(burst.vm.fd, burst.irqfd, gsi, 0, -1) &&
+			    errno != EBUSY)
+				burst_error("KVM_IRQFD", errno);
+			break;
+		case 1:
+			if (tiny_irqfd(burst.vm.fd, burst.irqfd, gsi,
+				       KVM_IRQFD_FLAG_DEASSIGN, -1))
+				burst_error("KVM_IRQFD, deassign", errno);
+			break;
+		case 2:
+			for (gsi = 0; gsi < NR_GSIS; gsi++) {
+				if (gsi < NR_PINS && one_in(2))
+					tiny_route_pin(&routes, gsi, one_in(2));
+				else if (one_in(2))
+					tiny_route_msi(&routes, gsi);
+			}
+			if (ioctl(burst.vm.fd, KVM_SET_GSI_ROUTING, &routes))
+				burst_error("KVM_SET_GSI_ROUTING", errno);
+			break;
+		default:
+			if (write(burst.irqfd, &one, sizeof(one)) < 0)
+				burst_error("write", errno);
+		}
+	}
+	return NULL;
+}
+
+static void *burst_vcpu(void *arg)
+{
+	struct outcome o;
+	int i;
+
+	burst_seed((intptr_t)arg);
+	for (i = 0; i < BURST_RINGS; i++) {
+		struct reg *reg = &burst.keys[rnd(NR_KEYS)].reg;
+
+		if (!tiny_access(&burst.vm, reg->pio ? OUT4 : STORE4, reg->addr,
+				 one_in(2) ? reg->value : 0, &o))
+			break;
+		atomic_fetch_add(&burst.exits, o.exits);
+	}
+	return NULL;
+}
+
+static uint64_t count_of(int fd)
+{
+	uint64_t n = 0;
+
+	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+static int new_eventfd(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (fd < 0)
+		die("eventfd");
+	return fd;
+}
+
+static void burst_begin(void)
+{
+	unsigned int i;
+
+	burst.seed = ((uint64_t)rnd(UINT32_MAX) << 32) | rnd(UINT32_MAX);
+	atomic_store(&burst.exits, 0);
+	for (i = 0; i < NR_BELLS; i++) {
+		burst.masters[i] = new_eventfd();
+		burst.files[i] = fcntl(burst.masters[i], F_DUPFD_CLOEXEC, 3);
+	}
+	burst.victim = new_eventfd();
+	burst.irqfd = new_eventfd();
+	for (i = 0; i < NR_KEYS; i++) {
+		struct key *key = &burst.keys[i];
+
+		/* Two values share a port, and two an address; none excludes another. */
+		key->reg = (struct reg) {
+			.pio = i % 2, .match = true, .len = 4, .value = i + 1,
+			.addr = place_addr(i % 2, i / 4),
+		};
+		key->bell = rnd(NR_BELLS);
+		atomic_store(&key->balance, 0);
+	}
+	if (tiny_irqfd(burst.vm.fd, burst.victim, 24, 0, -1) ||
+	    tiny_iosignalfd(burst.vm.fd, burst.victim, NO_PORT, 4,
+			    KVM_IOSIGNALFD_FLAG_PIO, 0) ||
+	    tiny_iosignalfd(burst.vm.fd, burst.victim, NO_PORT + 4, 4,
+			    KVM_IOSIGNALFD_FLAG_PIO |
+			    KVM_IOSIGNALFD_FLAG_HANGUP, 0))
+		die("a burst's victim");
+}
+
+/* Each registration is there, and can be taken away, just if the balance says so. */
+static void burst_check(void)
+{
+	uint64_t rings = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_KEYS; i++) {
+		struct key *key = &burst.keys[i];
+		int balance = atomic_load(&key->balance), ret;
+
+		if (balance != 0 && balance != 1)
+			wrong("a registration was made %d times more than unmade",
+			      balance);
+		ret = tiny_iosignalfd(burst.vm.fd, burst.masters[key->bell],
+				      key->reg.addr, key->reg.len,
+				      reg_flags(&key->reg) |
+				      KVM_IOEVENTFD_FLAG_DEASSIGN,
+				      key->reg.value);
+		expect("what a burst left", ret, balance ? 0 : ENOENT);
+	}
+	/* The victim has left what was to stay, and that only. */
+	for (i = 0; i < 2; i++)
+		expect("the place of an eventfd that is closed",
+		       tiny_iosignalfd(burst.vm.fd, burst.masters[0],
+				       NO_PORT + 4 * i, 4,
+				       KVM_IOSIGNALFD_FLAG_PIO, 0),
+		       i ? 0 : EEXIST);
+	for (i = 0; i < NR_BELLS; i++)
+		rings += count_of(burst.masters[i]);
+	if (rings + atomic_load(&burst.exits) != BURST_RINGS)
+		wrong("of %u writes %llu rang and %u came to user space",
+		      BURST_RINGS, (unsigned long long)rings,
+		      atomic_load(&burst.exits));
+	for (i = 0; i < NR_BELLS; i++) {
+		close(burst.masters[i]);
+		close(burst.files[i]);
+	}
+	close(burst.irqfd);
+}
+
+void do_burst(void)
+{
+	void *(*const parts[])(void *) = {
+		burst_registrar, burst_registrar, burst_closer,
+		burst_interrupter, burst_vcpu,
+	};
+	pthread_t threads[ARRAY_SIZE(parts)];
+	size_t i;
+
+	say("a burst");
+	nr_bursts++;
+	tiny_create(&burst.vm, CHIP_FULL);
+	nr_vms++;
+	burst_begin();
+	pthread_barrier_init(&burst.begin, NULL, ARRAY_SIZE(parts));
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		if (pthread_create(&threads[i], NULL, parts[i], (void *)i))
+			die("thread");
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		pthread_join(threads[i], NULL);
+	if (atomic_load(&burst.bad))
+		wrong("a call in a burst");
+	burst_check();
+	/* With the victim's registration still there: no file is left to say which. */
+	close(burst.vm.fd);
+	tiny_free_vcpu(&burst.vm);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fuzzer on iosignalfds: made, taken away and rung, with coalesced zones and
+ * memory over them.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "model.h"
+
+uint64_t some_value(void)
+{
+	if (one_in(12))
+		return UINT64_MAX;
+	return rnd(NR_VALUES) * (one_in(3) ? 0x0101010101010101 : 1);
+}
+
+struct reg some_reg(struct event *event)
+{
+	static const uint32_t lens[] = { 0, 1, 2, 4, 4, 8 };
+	struct reg reg = {
+		.event = event, .pio = one_in(2), .match = !one_in(3),
+		.len = lens[rnd(ARRAY_SIZE(lens))], .value = some_value(),
+		.fanout = one_in(2), .hangup = one_in(4),
+	};
+
+	reg.addr = place_addr(reg.pio, rnd(NR_PLACES));
+	return reg;
+}
+
+void do_assign_io(void)
+{
+	struct vm *vm = some_vm();
+	struct fd *fd = some_fd();
+	struct reg reg = some_reg(fd->event);
+	uint32_t flags = 0;
+	struct reg *slot = free_reg(vm);
+	int ret, want = 0;
+
+	if (!vm->open || !slot)
+		return;
+	if (one_in(3) && reg.len)
+		reg.post = one_in(10) ? nowhere : &vm->posts[slot - vm->regs];
+	if (one_in(40)) {
+		reg.len = 3 + rnd(2) * 6;
+		want = EINVAL;
+	} else if (one_in(40)) {
+		reg.addr = UINT64_MAX - rnd(7);
+		reg.len = 8;
+		want = EINVAL;
+	} else if (one_in(40)) {
+		flags |= BAD_FLAG;
+		want = EINVAL;
+	} else if (!reg.len && reg.match) {
+		want = EINVAL;
+	} else if (reg.post && reg.len > 1 && one_in(20)) {
+		reg.post = (void *)reg.post + 1;
+		want = EINVAL;
+	} else if (reg.post && one_in(20)) {
+		reg.post = (void *)-4096UL;
+		want = EFAULT;
+	} else if (fd_error(fd)) {
+		want = fd_error(fd);
+	} else if (is_taken(vm, &reg)) {
+		want = EEXIST;
+	}
+	say_reg("assign", vm, fd, &reg);
+	ret = call(vm, &reg, fd->fd, flags);
+	expect("KVM_IOSIGNALFD", ret, want);
+	if (!want) {
+		*slot = reg;
+		reg.event->users++;
+	}
+}
+
+/* All registrations for these writes, or, of a wildcard that isn't there, for any. */
+static bool drop_all(struct vm *vm, const struct reg *like)
+{
+	bool wildcard = false, found = false;
+	struct reg *reg;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
+		wildcard |= same_writes(reg, like) && !reg->match;
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++) {
+		struct reg all = *like;
+
+		if (!like->match && !wildcard) {
+			all.match = reg->match;
+			all.value = reg->value;
+		}
+		if (!same_writes(reg, &all))
+			continue;
+		drop_reg(reg);
+		found = true;
+	}
+	return found;
+}
+
+void do_deassign_io(void)
+{
+	struct vm *vm = some_vm();
+	struct reg *reg = &vm->regs[rnd(NR_REGS)];
+	struct reg like = *reg;
+	struct fd *fd = some_fd();
+	int i, ret, want;
+
+	if (!vm->open)
+		return;
+	/* One that exists, by an fd of its own if there still is one; or another. */
+	if (!reg->event || one_in(5)) {
+		like = some_reg(fd->event);
+	} else {
+		for (i = 0; i < NR_PLAIN && fds[i].event != reg->event; i++)
+			;
+		if (i < NR_PLAIN)
+			fd = &fds[i];
+		like.event = fd->event;
+	}
+	if (one_in(8)) {
+		say_reg("deassign any, not", vm, fd, &like);
+		ret = call(vm, &like, fd->fd, KVM_IOSIGNALFD_FLAG_DEASSIGN |
+			   KVM_IOSIGNALFD_FLAG_ANY_FD);
+		expect("KVM_IOSIGNALFD, deassign any", ret,
+		       drop_all(vm, &like) ? 0 : ENOENT);
+		return;
+	}
+	say_reg("deassign", vm, fd, &like);
+	reg = same_reg(vm, &like);
+	want = fd_error(fd) ? fd_error(fd) : reg ? 0 : ENOENT;
+	ret = call(vm, &like, fd->fd, KVM_IOSIGNALFD_FLAG_DEASSIGN);
+	expect("KVM_IOSIGNALFD, deassign", ret, want);
+	if (!want)
+		drop_reg(reg);
+}
+
+static bool in_extra(struct vm *vm, uint64_t addr)
+{
+	return vm->extra && addr >= RING_MMIO + 0x1000;
+}
+
+/* Does a zone swallow what no iosignalfd takes? */
+static bool in_zone(struct vm *vm, bool pio, unsigned int place)
+{
+	return vm->zones[pio][place / PLACES_A_ZONE];
+}
+
+static void check_exit(const struct outcome *o, bool expected, bool is_write,
+		       uint64_t addr, uint32_t len, uint64_t value)
+{
+	if (o->exits != expected)
+		wrong("the access %s user space", expected ? "did not come to" :
+		      "came to");
+	if (!expected)
+		return;
+	if (o->is_write != is_write || o->addr != addr ||
+	    (is_write && (o->len != len || o->value != value)))
+		wrong("it came out as a %s of %u bytes %#llx at %#llx",
+		      o->is_write ? "write" : "read", o->len,
+		      (unsigned long long)o->value, (unsigned long long)o->addr);
+}
+
+void do_access(void)
+{
+	static const enum access accesses[] = {
+		OUT1, OUT2, OUT4, STORE1, STORE2, STORE4, STORE8, IN1, LOAD4,
+	};
+	enum access access = accesses[rnd(ARRAY_SIZE(accesses))];
+	bool pio = access <= OUT4 || access == IN1, is_write = access_len[access];
+	unsigned int place = rnd(NR_PLACES);
+	uint64_t addr = place_addr(pio, place), value = some_value();
+	uint32_t len = access_len[access];
+	struct vm *vm = some_vm();
+	struct reg *reg, *taken[NR_REGS];
+	bool faults = false;
+	struct outcome o;
+	int i, nr_taken = 0;
+
+	if (!vm->running)
+		return;
+	if (len < 8)
+		value &= (1ULL << 8 * len) - 1;
+	say("VM %zd: %s %#llx %s %#llx, length %u", vm - vms,
+	    is_write ? "write" : "read", (unsigned long long)value,
+	    pio ? "port" : "address", (unsigned long long)addr, len);
+	nr_accesses++;
+	tiny_drain_coalesced(&vm->tiny);
+	tiny_access(&vm->tiny, access, addr, value, &o);
+	if (!pio && in_extra(vm, addr)) {
+		check_exit(&o, false, is_write, addr, len, value);
+		return;
+	}
+	for (reg = vm->regs; is_write && reg < vm->regs + NR_REGS; reg++)
+		if (takes(reg, pio, addr, len, value))
+			taken[nr_taken++] = reg;
+	/* What can't be posted is user space's, and nobody is signalled. */
+	for (i = 0; i < nr_taken; i++)
+		faults |= taken[i]->post == nowhere;
+	check_exit(&o, (faults || !nr_taken) &&
+		   !(is_write && in_zone(vm, pio, place)), is_write, addr, len,
+		   value);
+	for (i = 0; i < nr_taken && !faults; i++) {
+		if (taken[i]->post &&
+		    memcmp(taken[i]->post, &value, taken[i]->len))
+			wrong("%#llx was posted",
+			      (unsigned long long)*taken[i]->post);
+		signal_event(taken[i]->event);
+	}
+}
+
+void do_zone(void)
+{
+	struct vm *vm = some_vm();
+	bool pio = one_in(2), add = one_in(2);
+	unsigned int zone = rnd(NR_ZONES);
+	uint64_t addr = place_addr(pio, zone * PLACES_A_ZONE);
+
+	if (!vm->open || (add && vm->zones[pio][zone] > 2))
+		return;
+	say("VM %zd: %s coalesced zone at %#llx", vm - vms, add ? "add" : "drop",
+	    (unsigned long long)addr);
+	expect("coalesced zone",
+	       tiny_zone(vm->tiny.fd, add, pio, addr, PLACES_A_ZONE *
+			 (pio ? PORT_STEP : MMIO_STEP)), 0);
+	vm->zones[pio][zone] = add ? vm->zones[pio][zone] + 1 : 0;
+}
+
+void do_memslot(void)
+{
+	struct vm *vm = some_vm();
+	struct kvm_userspace_memory_region region = {
+		.slot = EXTRA_SLOT,
+		.guest_phys_addr = RING_MMIO + 0x1000,
+	};
+
+	if (!vm->open)
+		return;
+	vm->extra = !vm->extra;
+	if (vm->extra)
+		region.memory_size = 0x1000;
+	region.userspace_addr = (uintptr_t)vm->extra_mem;
+	say("VM %zd: memory at the doorbells: %d", vm - vms, vm->extra);
+	expect("KVM_SET_USER_MEMORY_REGION",
+	       ioctl(vm->tiny.fd, KVM_SET_USER_MEMORY_REGION, &region), 0);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fuzzer on irqfds: made, taken away and acknowledged, with routes that change.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+
+#include "model.h"
+
+void do_assign_irqfd(void)
+{
+	struct vm *vm = some_vm();
+	struct fd *fd = some_fd(), *resample = NULL;
+	uint32_t gsi = rnd(NR_GSIS + 4);
+	int ret, want = 0;
+
+	if (!vm->open)
+		return;
+	if (vm->tiny.irqchip == CHIP_FULL && one_in(3)) {
+		resample = some_resamplefd();
+		gsi = 4 + rnd(4);
+	}
+	if (vm->tiny.irqchip == CHIP_NONE)
+		want = EINVAL;
+	else if (fd_error(fd))
+		want = fd_error(fd);
+	else if (resample && fd_error(resample))
+		want = fd_error(resample);
+	else if (fd->event->vm)
+		want = EBUSY;
+	say("VM %zd: assign fd %zd to %sGSI %u, resample fd %zd", vm - vms,
+	    fd - fds, resample ? "level " : "", gsi,
+	    resample ? resample - fds : -1);
+	ret = tiny_irqfd(vm->tiny.fd, fd->fd, gsi,
+			 resample ? KVM_IRQFD_FLAG_RESAMPLE : 0,
+			 resample ? resample->fd : -1);
+	expect("KVM_IRQFD", ret, want);
+	if (want)
+		return;
+	fd->event->vm = vm;
+	fd->event->gsi = gsi;
+	if (resample) {
+		fd->event->resamples = resample->event;
+		resample->event->resample = true;
+		resample->event->users++;
+	}
+	consume(fd->event);
+}
+
+void do_deassign_irqfd(void)
+{
+	struct fd *fd = some_fd();
+	struct event *event = fd->event;
+	struct vm *vm = some_vm();
+	uint32_t gsi = rnd(NR_GSIS);
+	bool hit;
+
+	if (event && event->vm && !one_in(6)) {
+		vm = event->vm;
+		if (!one_in(6))
+			gsi = event->gsi;
+	}
+	if (!vm->open)
+		return;
+	hit = event && event->vm == vm && event->gsi == gsi;
+	say("VM %zd: deassign fd %zd from GSI %u", vm - vms, fd - fds, gsi);
+	if (hit && event->resamples)
+		settle(vm);
+	expect("KVM_IRQFD, deassign",
+	       tiny_irqfd(vm->tiny.fd, fd->fd, gsi, KVM_IRQFD_FLAG_DEASSIGN, -1),
+	       fd_error(fd));
+	if (!hit)
+		return;
+	end_irqfd(event);
+	take(event);
+	/* What was deferred has come by now. */
+	settle(vm);
+}
+
+void do_routes(void)
+{
+	struct vm *vm = some_vm();
+	struct tiny_routes routes = {};
+	uint32_t gsi;
+
+	if (!vm->open || vm->tiny.irqchip == CHIP_NONE)
+		return;
+	/* What is deferred goes by the routes of its time, */
+	settle(vm);
+	say("VM %zd: routes", vm - vms);
+	for (gsi = 0; gsi < NR_GSIS; gsi++) {
+		bool any = !one_in(6), pin = pin_exists(vm, gsi) && !one_in(4);
+
+		/* A level irqfd's line stays where it is. */
+		if (is_level(gsi)) {
+			any = true;
+			pin = pin_exists(vm, gsi);
+		}
+		vm->pin_route[gsi] = any && pin;
+		vm->msi_route[gsi] = any && !pin;
+		/* but the second time of two may come by the next ones. */
+		if (vm->msi_route[gsi] && vm->may[PIN_VECTOR(gsi)])
+			vm->may[MSI_VECTOR(gsi)] = true;
+		if (vm->pin_route[gsi])
+			tiny_route_pin(&routes, gsi, one_in(3));
+		if (vm->msi_route[gsi])
+			tiny_route_msi(&routes, gsi);
+	}
+	expect("KVM_SET_GSI_ROUTING",
+	       ioctl(vm->tiny.fd, KVM_SET_GSI_ROUTING, &routes), 0);
+}
+
+void do_interrupts(void)
+{
+	struct vm *vm = some_vm();
+
+	say("VM %zd: interrupts", vm - vms);
+	if (vm->open)
+		settle(vm);
+}
+
+/* The guest acknowledges a level pin: its line goes down, and all are told. */
+void do_acknowledge(void)
+{
+	struct vm *vm = some_vm();
+	uint32_t pin = 4 + rnd(4);
+	struct event *told[NR_FDS];
+	int i, j, nr_told = 0;
+
+	if (!vm->open || vm->tiny.irqchip != CHIP_FULL)
+		return;
+	say("VM %zd: acknowledge GSI %u", vm - vms, pin);
+	settle(vm);
+	tiny_end_of_interrupt(&vm->tiny, PIN_VECTOR(pin));
+	for (i = 0; i < NR_FDS; i++) {
+		struct event *event = fds[i].event;
+
+		if (!event || event->vm != vm || event->gsi != pin ||
+		    !event->resamples)
+			continue;
+		/* It may have several files. */
+		for (j = 0; j < nr_told && told[j] != event; j++)
+			;
+		if (j < nr_told)
+			continue;
+		told[nr_told++] = event;
+		signal_event(event->resamples);
+	}
+	if (nr_told)
+		vm->up[pin] = false;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random sequences of calls, accesses and signals, checked against a model.
+ *
+ * One thread does one thing after the other, on a few VMs and eventfds, and
+ * knows what each must come to: which errno, whether the guest's write goes to
+ * user space and with which value, what each counter holds, which interrupts
+ * have arrived.  Whatever else happens ends the run.  What is done follows from
+ * the seed alone, so that a failing run is repeated by its seed.
+ *
+ * Every so often comes a burst: threads get in each other's way, closing what
+ * others use, and the outcome isn't fixed any more.  What must hold then is the
+ * balance: each write of the guest has come to user space or to one eventfd,
+ * and of each registration no more were taken away than made.  Each thread's
+ * part of a burst follows from the seed, how they interleave does not.
+ *
+ * Usage: fuzz [-s SEED] [-n OPERATIONS] [-t SECONDS]
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/mman.h>
+
+#include "model.h"
+
+#define BURST_EVERY	4000
+
+static void do_vm(void)
+{
+	struct vm *vm = some_vm();
+
+	say("VM %zd: %s", vm - vms, !vm->running ? "made" : vm->open ? "closed" :
+	    "its vCPU closed");
+	if (!vm->running) {
+		make_vm(vm);
+		return;
+	}
+	if (vm->open)
+		settle(vm);
+	/* Without its file it has no irqfds, and rings until its vCPU goes. */
+	if (vm->open)
+		drop_vm(vm);
+	else
+		drop_vcpu(vm);
+}
+
+static void do_lists(void)
+{
+	struct vm *vm = some_vm();
+
+	if (!vm->open)
+		return;
+	say("VM %zd: lists", vm - vms);
+	check_lists(vm);
+}
+
+static void check_all(void)
+{
+	int i;
+
+	for (i = 0; i < NR_VMS; i++)
+		if (vms[i].open)
+			settle(&vms[i]);
+	for (i = 0; i < NR_FDS; i++)
+		if (fds[i].event)
+			check_counter(&fds[i]);
+}
+
+static const struct {
+	void (*run)(void);
+	unsigned int weight;
+} ops[] = {
+	{ do_access, 3000 },
+	{ do_assign_io, 1100 },
+	{ do_deassign_io, 900 },
+	{ do_assign_irqfd, 700 },
+	{ do_deassign_irqfd, 400 },
+	{ do_signal, 1000 },
+	{ do_read, 700 },
+	{ do_poll, 400 },
+	{ do_epoll, 60 },
+	{ do_new, 300 },
+	{ do_dup, 300 },
+	{ do_routes, 20 },
+	{ do_zone, 100 },
+	{ do_memslot, 40 },
+	{ do_interrupts, 100 },
+	{ do_lists, 40 },
+	{ do_acknowledge, 100 },
+	{ do_vm, 6 },
+};
+
+static void do_one(void)
+{
+	unsigned int total = 0, pick;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ops); i++)
+		total += ops[i].weight;
+	pick = rnd(total);
+	for (i = 0; pick >= ops[i].weight; i++)
+		pick -= ops[i].weight;
+	ops[i].run();
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t operations = 1000000;
+	unsigned int seconds = 0;
+	double begin = now();
+	int opt, i;
+
+	while ((opt = getopt(argc, argv, "s:n:t:")) != -1) {
+		if (opt == 's') {
+			seed = strtoull(optarg, NULL, 0);
+		} else if (opt == 'n') {
+			operations = strtoull(optarg, NULL, 0);
+		} else if (opt == 't') {
+			seconds = strtoul(optarg, NULL, 0);
+		} else {
+			fprintf(stderr,
+				"usage: fuzz [-s SEED] [-n OPERATIONS] [-t SECONDS]\n");
+			return 1;
+		}
+	}
+	seed = seed_or_new(seed);
+	if (!seed)
+		die("getrandom");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("# fuzz: seed %#llx\n", (unsigned long long)seed);
+
+	tiny_kvm();
+	other_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (nowhere == MAP_FAILED)
+		die("memory");
+	for (i = 0; i < NR_FDS; i++)
+		fds[i].fd = -1;
+	seed_thread(seed, 0);
+	for (i = 0; i < NR_VMS; i++)
+		make_vm(&vms[i]);
+
+	while (nr_done < operations && (!seconds || now() - begin < seconds)) {
+		/* Not everything can be done with what there is at the moment. */
+		idle = true;
+		if (nr_done % BURST_EVERY == BURST_EVERY - 1)
+			do_burst();
+		else
+			do_one();
+		nr_done += !idle;
+	}
+	check_all();
+	printf("# fuzz: %llu operations in %.0f s: %lu accesses, %lu signals,\n",
+	       (unsigned long long)nr_done, now() - begin, nr_accesses,
+	       nr_signals);
+	printf("# fuzz: %lu interrupts, %lu VMs, %lu bursts\n", nr_interrupts,
+	       nr_vms, nr_bursts);
+	return 0;
+}

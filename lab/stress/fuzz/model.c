@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fuzzer's model: eventfds, VMs and registrations, and how one thing leads to
+ * another.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/mman.h>
+
+#include "model.h"
+
+#define NR_SAID		24
+
+struct vm vms[NR_VMS];
+struct fd fds[NR_FDS];
+int other_fd;
+uint64_t *nowhere;
+
+uint64_t seed, nr_done;
+unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
+
+/* What was done last, for who looks for the reason. */
+static char said[NR_SAID][160];
+bool idle;
+
+void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+	va_list ap;
+
+	idle = false;
+	va_start(ap, fmt);
+	vsnprintf(said[nr_done % NR_SAID], sizeof(said[0]), fmt, ap);
+	va_end(ap);
+}
+
+void __attribute__((format(printf, 1, 2), noreturn)) wrong(const char *fmt, ...)
+{
+	uint64_t i;
+	va_list ap;
+
+	printf("# fuzz: operation %llu of seed %#llx is wrong: ",
+	       (unsigned long long)nr_done, (unsigned long long)seed);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n# fuzz: the last of them:\n");
+	for (i = nr_done < NR_SAID ? 0 : nr_done - NR_SAID + 1; i <= nr_done; i++)
+		printf("#   %llu %s\n", (unsigned long long)i, said[i % NR_SAID]);
+	printf("# fuzz: again: make fuzz SEED=%#llx\n", (unsigned long long)seed);
+	exit(1);
+}
+
+void expect(const char *what, int ret, int want)
+{
+	int err = ret < 0 ? errno : 0;
+
+	if (err != want)
+		wrong("%s: %s instead of %s", what, err ? strerror(err) : "success",
+		      want ? strerror(want) : "success");
+}
+
+double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Eventfds */
+
+void put_event(struct event *event)
+{
+	if (!--event->users)
+		free(event);
+}
+
+/* Its last file is gone, or KVM_IRQFD said so, or its VM is gone. */
+void end_irqfd(struct event *event)
+{
+	struct event *resample = event->resamples;
+	struct vm *vm = event->vm;
+	uint32_t gsi = event->gsi;
+	int i;
+
+	if (!vm)
+		return;
+	event->vm = NULL;
+	event->resamples = NULL;
+	if (!resample)
+		return;
+	put_event(resample);
+	if (gsi >= NR_PINS)
+		return;
+	/* Whoever goes takes the line down, and those who are left are told. */
+	vm->up[gsi] = false;
+	for (i = 0; i < NR_FDS; i++)
+		if (fds[i].event && fds[i].event->vm == vm &&
+		    fds[i].event->resamples && fds[i].event->gsi == gsi)
+			return;
+	vm->unsure[gsi] = false;
+}
+
+void drop_file(struct fd *fd)
+{
+	struct event *event = fd->event;
+
+	/* Not with others' raises still under way. */
+	if (event && event->files == 1 && event->resamples)
+		settle(event->vm);
+	if (fd->fd >= 0)
+		close(fd->fd);
+	fd->fd = -1;
+	fd->event = NULL;
+	if (!event)
+		return;
+	if (!--event->files) {
+		struct vm *vm = event->resamples ? event->vm : NULL;
+		uint32_t gsi = event->gsi;
+
+		end_irqfd(event);
+		end_hung_up(event);
+		/* It hears of acknowledges, and may take the line down, until it is gone. */
+		if (vm && !check_lists(vm) && gsi < NR_PINS)
+			vm->unsure[gsi] = true;
+	}
+	put_event(event);
+}
+
+void give_file(struct fd *to, int fd, struct event *event)
+{
+	drop_file(to);
+	to->fd = fd;
+	to->event = event;
+	event->files++;
+	event->users++;
+}
+
+struct fd *some_fd(void)
+{
+	return &fds[rnd(NR_PLAIN)];
+}
+
+/* For resampling, and nothing else, so that one doesn't set off another. */
+struct fd *some_resamplefd(void)
+{
+	return &fds[NR_PLAIN + rnd(NR_FDS - NR_PLAIN)];
+}
+
+/* Which an eventfd that is to be replaced may be. */
+struct fd *some_like(struct fd *fd)
+{
+	return fd - fds < NR_PLAIN ? some_fd() : some_resamplefd();
+}
+
+/* What a call says of an fd by itself. */
+int fd_error(struct fd *fd)
+{
+	return fd->fd < 0 ? EBADF : fd->event ? 0 : EINVAL;
+}
+
+uint64_t take(struct event *event)
+{
+	uint64_t taken = event->semaphore ? !!event->count : event->count;
+
+	event->count -= taken;
+	return taken;
+}
+
+bool pin_exists(struct vm *vm, uint32_t gsi)
+{
+	return gsi < NR_PINS && vm->tiny.irqchip == CHIP_FULL;
+}
+
+/* An interrupt for each of the GSI's routes. */
+void inject(struct event *event)
+{
+	struct vm *vm = event->vm;
+	uint32_t gsi = event->gsi;
+
+	if (gsi >= NR_GSIS)
+		return;
+	nr_interrupts++;
+	if (vm->msi_route[gsi])
+		vm->must[MSI_VECTOR(gsi)] = true;
+	if (!vm->pin_route[gsi])
+		return;
+	/* From work, which may come twice for two signals. */
+	vm->may[PIN_VECTOR(gsi)] = true;
+	if (!is_level(gsi)) {
+		if (!event->resamples)
+			vm->must[PIN_VECTOR(gsi)] = true;
+	} else if (event->resamples) {
+		if (vm->up[gsi])
+			vm->unsure[gsi] = true;
+		vm->up[gsi] = true;
+	}
+}
+
+void consume(struct event *event)
+{
+	if (event->vm && event->count) {
+		take(event);
+		inject(event);
+	}
+}
+
+/* From the kernel: it never says no, and the counter stops at its end. */
+void signal_event(struct event *event)
+{
+	nr_signals++;
+	event->count += event->count < COUNT_MAX;
+	consume(event);
+}
+
+/* VMs */
+
+uint64_t place_addr(bool pio, unsigned int place)
+{
+	if (pio)
+		return RING_PORT + place * PORT_STEP;
+	/* Two pages, so that a memslot covers one half. */
+	return RING_MMIO + (place / PLACES_A_ZONE) * 0x1000 +
+	       place % PLACES_A_ZONE * MMIO_STEP;
+}
+
+struct vm *some_vm(void)
+{
+	return &vms[rnd(NR_VMS)];
+}
+
+void drop_vcpu(struct vm *vm)
+{
+	struct reg *reg;
+
+	tiny_free_vcpu(&vm->tiny);
+	munmap(vm->extra_mem, 0x1000);
+	vm->running = false;
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
+		if (reg->event)
+			put_event(reg->event);
+	memset(vm->regs, 0, sizeof(vm->regs));
+}
+
+void drop_vm(struct vm *vm)
+{
+	int i;
+
+	close(vm->tiny.fd);
+	vm->open = false;
+	/* As with KVM_IRQFD's deassign the counters are read. */
+	for (i = 0; i < NR_FDS; i++) {
+		if (fds[i].event && fds[i].event->vm == vm) {
+			end_irqfd(fds[i].event);
+			take(fds[i].event);
+		}
+	}
+}
+
+void make_vm(struct vm *vm)
+{
+	static const enum irqchip irqchips[] = {
+		CHIP_FULL, CHIP_FULL, CHIP_FULL, CHIP_FULL, CHIP_SPLIT, CHIP_NONE,
+	};
+
+	memset(vm, 0, sizeof(*vm));
+	tiny_create(&vm->tiny, irqchips[rnd(ARRAY_SIZE(irqchips))]);
+	vm->extra_mem = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (vm->extra_mem == MAP_FAILED)
+		die("guest memory");
+	vm->open = true;
+	vm->running = true;
+	nr_vms++;
+	/* KVM_CREATE_IRQCHIP makes pin routes of its own. */
+	if (vm->tiny.irqchip == CHIP_FULL)
+		memset(vm->pin_route, true, NR_PINS);
+}
+
+/* Registrations */
+
+bool takes(const struct reg *reg, bool pio, uint64_t addr, uint32_t len,
+	   uint64_t value)
+{
+	return reg->event && reg->pio == pio && reg->addr == addr &&
+	       (!reg->len || (reg->len == len &&
+			      (!reg->match || reg->value == value)));
+}
+
+bool is_taken(struct vm *vm, const struct reg *new)
+{
+	struct reg *reg;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++) {
+		if (!reg->event || reg->pio != new->pio ||
+		    reg->addr != new->addr)
+			continue;
+		if (reg->len != new->len) {
+			if (!reg->len || !new->len)
+				return true;
+			continue;
+		}
+		if (reg->match != new->match)
+			return true;
+		if (reg->match && reg->value != new->value)
+			continue;
+		if (!reg->fanout || !new->fanout || reg->event == new->event)
+			return true;
+	}
+	return false;
+}
+
+/* Do they take the same writes?  For one of any value LIKE may stand for all. */
+bool same_writes(const struct reg *reg, const struct reg *like)
+{
+	return reg->event && reg->pio == like->pio && reg->addr == like->addr &&
+	       reg->len == like->len && reg->match == like->match &&
+	       (!reg->match || reg->value == like->value);
+}
+
+struct reg *same_reg(struct vm *vm, const struct reg *like)
+{
+	struct reg *reg;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
+		if (same_writes(reg, like) && reg->event == like->event)
+			return reg->post == like->post ? reg : NULL;
+	return NULL;
+}
+
+void drop_reg(struct reg *reg)
+{
+	put_event(reg->event);
+	reg->event = NULL;
+}
+
+struct reg *free_reg(struct vm *vm)
+{
+	struct reg *reg;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
+		if (!reg->event)
+			return reg;
+	return NULL;
+}
+
+uint32_t reg_flags(const struct reg *reg)
+{
+	return (reg->pio ? KVM_IOSIGNALFD_FLAG_PIO : 0) |
+	       (reg->match ? KVM_IOSIGNALFD_FLAG_TRIGGER : 0) |
+	       (reg->fanout ? KVM_IOSIGNALFD_FLAG_FANOUT : 0) |
+	       (reg->hangup ? KVM_IOSIGNALFD_FLAG_HANGUP : 0) |
+	       (reg->post ? KVM_IOSIGNALFD_FLAG_POST_WRITE : 0);
+}
+
+int call(struct vm *vm, const struct reg *reg, int fd, uint32_t flags)
+{
+	return tiny_iosignalfd_post(vm->tiny.fd, fd, reg->addr, reg->len,
+				    reg_flags(reg) | flags, reg->value,
+				    (uintptr_t)reg->post);
+}
+
+void say_reg(const char *what, struct vm *vm, struct fd *fd,
+	     const struct reg *reg)
+{
+	say("VM %zd: %s fd %zd at %s %#llx, length %u, %s %#llx%s%s%s", vm - vms,
+	    what, fd - fds, reg->pio ? "port" : "address",
+	    (unsigned long long)reg->addr, reg->len,
+	    reg->match ? "value" : "any value; not",
+	    (unsigned long long)reg->value, reg->fanout ? ", shared" : "",
+	    reg->hangup ? ", till hang-up" : "",
+	    !reg->post ? "" : reg->post == nowhere ? ", posted nowhere" :
+	    ", posted");
+}
+
+/* What was to go with the eventfd has gone, at the latest when the next call returns. */
+void end_hung_up(struct event *event)
+{
+	struct reg none = { .pio = true, .addr = NO_PORT, .len = 1 };
+	struct reg *reg;
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + NR_VMS; vm++) {
+		bool any = false;
+
+		for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++) {
+			if (reg->event == event && reg->hangup) {
+				drop_reg(reg);
+				any = true;
+			}
+		}
+		if (!any)
+			continue;
+		if (vm->open)
+			expect("KVM_IOSIGNALFD, deassign any",
+			       call(vm, &none, -1, KVM_IOSIGNALFD_FLAG_DEASSIGN |
+				    KVM_IOSIGNALFD_FLAG_ANY_FD), ENOENT);
+		else
+			drop_vcpu(vm);
+	}
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the fuzzer knows of eventfds, registrations, irqfds and VMs: its model.  Who
+ * does something says so, does it, has what came of it compared with what the model
+ * says, and changes the model.
+ */
+#ifndef LAB_STRESS_FUZZ_MODEL_H
+#define LAB_STRESS_FUZZ_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../random.h"
+#include "../tiny_vm.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define NR_VMS		3
+#define NR_FDS		24
+#define NR_PLAIN	18	/* of them; the rest are for resampling */
+#define NR_REGS		64	/* registrations of a VM */
+#define NR_PLACES	8
+#define NR_VALUES	4
+#define RING_PORT	0x300
+#define RING_MMIO	0xd0000000
+#define PORT_STEP	4
+#define MMIO_STEP	8
+#define PLACES_A_ZONE	4
+#define NR_ZONES	(NR_PLACES / PLACES_A_ZONE)
+#define EXTRA_SLOT	1	/* a memslot at the second half of the MMIO places */
+
+#define COUNT_MAX	UINT64_MAX
+#define PATIENCE	20	/* seconds for what comes from a worker */
+
+/* Bits of KVM_IOEVENTFD that no kernel of ours gives a meaning. */
+#define BAD_FLAG	0x100000
+/* Where nobody has a doorbell. */
+#define NO_PORT		0x9000
+
+/* An eventfd, as long as a file, a registration or an irqfd has it. */
+struct event {
+	uint64_t count;
+	bool semaphore;
+	bool resample;		/* a level irqfd's: may be told more than once */
+	int files;		/* how many of fds[] */
+	int users;		/* files, registrations and irqfds */
+	struct vm *vm;		/* of its irqfd, NULL for none */
+	uint32_t gsi;
+	struct event *resamples;	/* a level irqfd's */
+};
+
+/* A file descriptor: of an eventfd, of something else, or of nothing. */
+struct fd {
+	int fd;
+	struct event *event;
+};
+
+struct reg {
+	struct event *event;	/* NULL: this entry is free */
+	bool pio, match, fanout, hangup;
+	uint64_t addr, value;
+	uint32_t len;
+	uint64_t *post;		/* NULL for no posting */
+};
+
+struct vm {
+	struct tiny_vm tiny;
+	bool open;		/* it has its file */
+	bool running;		/* it has its vCPU */
+	struct reg regs[NR_REGS];
+	bool pin_route[NR_GSIS], msi_route[NR_GSIS];
+	unsigned int zones[2][NR_ZONES];
+	bool extra;
+	uint8_t *extra_mem;
+	uint64_t posts[NR_REGS];	/* one for each of @regs */
+	/* Vectors that must have arrived, and those that may still. */
+	bool must[256], may[256];
+	/* Of level irqfds: the line is up; whether it is can't be told. */
+	bool up[NR_PINS], unsure[NR_PINS];
+};
+
+extern struct vm vms[NR_VMS];
+extern struct fd fds[NR_FDS];
+extern int other_fd;		/* no eventfd's */
+extern uint64_t *nowhere;	/* an address that a store faults at */
+
+extern uint64_t seed, nr_done;
+extern unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
+extern bool idle;		/* nothing has been said since this was set */
+
+/* What is about to be done. */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The end: the last things said, and how to do them again. */
+void wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* A call's return value, with errno, against the errno that it must come to, or 0. */
+void expect(const char *what, int ret, int want);
+
+double now(void);
+
+/* Eventfds and files */
+void put_event(struct event *event);
+void drop_file(struct fd *fd);
+void give_file(struct fd *to, int fd, struct event *event);
+struct fd *some_fd(void);
+struct fd *some_resamplefd(void);
+struct fd *some_like(struct fd *fd);
+int fd_error(struct fd *fd);
+uint64_t take(struct event *event);
+void consume(struct event *event);
+void signal_event(struct event *event);
+
+/* Irqfds */
+void end_irqfd(struct event *event);
+bool pin_exists(struct vm *vm, uint32_t gsi);
+int irqfds_of(struct vm *vm);
+
+/* VMs */
+struct vm *some_vm(void);
+void make_vm(struct vm *vm);
+void drop_vm(struct vm *vm);
+void drop_vcpu(struct vm *vm);
+uint64_t place_addr(bool pio, unsigned int place);
+
+/* Registrations */
+bool takes(const struct reg *reg, bool pio, uint64_t addr, uint32_t len,
+	   uint64_t value);
+bool is_taken(struct vm *vm, const struct reg *new);
+bool same_writes(const struct reg *reg, const struct reg *like);
+struct reg *same_reg(struct vm *vm, const struct reg *like);
+struct reg *free_reg(struct vm *vm);
+void drop_reg(struct reg *reg);
+void end_hung_up(struct event *event);
+uint32_t reg_flags(const struct reg *reg);
+int call(struct vm *vm, const struct reg *reg, int fd, uint32_t flags);
+void say_reg(const char *what, struct vm *vm, struct fd *fd,
+	     const struct reg *reg);
+
+/* What can be seen, against the model (checks.c) */
+void check_vectors(struct vm *vm);
+void check_line(struct vm *vm, uint32_t pin);
+bool check_lists(struct vm *vm);
+void check_counter(struct fd *fd);
+void settle(struct vm *vm);
+
+/* What is done, by subject */
+void do_assign_io(void);
+void do_deassign_io(void);
+void do_access(void);
+void do_zone(void);
+void do_memslot(void);
+
+void do_assign_irqfd(void);
+void do_deassign_irqfd(void);
+void do_routes(void);
+void do_interrupts(void);
+void do_acknowledge(void);
+
+void do_signal(void);
+void do_read(void);
+void do_poll(void);
+void do_epoll(void);
+void do_new(void);
+void do_dup(void);
+
+void do_burst(void);
+
+#endif /* LAB_STRESS_FUZZ_MODEL_H */
