@@ -70,7 +70,8 @@ OPERATIONS = {
 }
 
 # These are measured on both vendors' hosts.
-BOTH_VENDORS = ("exit-", "doorbell-pio", "doorbell-mmio", "ring-pio-in-turn")
+BOTH_VENDORS = ("exit-", "doorbell-pio", "doorbell-mmio", "ring-pio-in-turn",
+                "ring-pio-beside")
 NOT_THERE = ("hangup", "post", "fanout")
 OPERATIONS |= {f"intel-{name}": f"Intel: {text}" for name, text in OPERATIONS.items()
                if name.startswith(BOTH_VENDORS) and not name.endswith(NOT_THERE)}
