@@ -619,11 +619,11 @@ static void __noreturn watch(int pidfd, long long limit)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	long long begin, had;
-	int fd;
 
 	setsid();
-	for (fd = 0; fd < 3; fd++)
-		close(fd);
+	/* Nobody is to wait for the end of a pipe that it has. */
+	close_range(0, pidfd - 1, 0);
+	close_range(pidfd + 1, ~0U, 0);
 	map_clock(O_RDONLY);
 	begin = ms_now();
 	had = seconds_had ? atomic_load(seconds_had) : 0;
