@@ -3,21 +3,13 @@
 // run: kcsan iosignalfd_test iosignalfd_flags_test fuzz
 // Ringing looks at the item's eventfd, and counts, without the item's lock.
 @@
-expression item;
+expression item, flags;
 @@
- int kvm_iosignalfd_ring(...)
- {
- <...
-- spin_lock(&item->lock);
- ...>
- }
+- spin_lock_irqsave(&item->lock, flags);
++ local_irq_save(flags);
 
 @@
-expression item;
+expression item, flags;
 @@
- int kvm_iosignalfd_ring(...)
- {
- <...
-- spin_unlock(&item->lock);
- ...>
- }
+- spin_unlock_irqrestore(&item->lock, flags);
++ local_irq_restore(flags);

@@ -66,7 +66,8 @@ struct iosignalfd_spec {
  *	wildcards: one that shares the writes or, where an index is narrower than
  *	a value, one with another value
  * @value: the value that rings; 0 in a wildcard
- * @lock: held across the store and the signal, so that taking it waits for them
+ * @lock: held across the store and the signal, so that taking it waits for them;
+ *	interrupts off, as the exit path takes it so
  * @fanout: others may share the writes
  * @eventfd: the eventfd, of which the item holds a reference; NULL once the
  *	registration is gone; under @lock
@@ -179,15 +180,16 @@ static int put_value(void __user *at, int len, u64 value)
  */
 static bool post(struct iosignalfd_item *item, int len, u64 value)
 {
+	unsigned long flags;
 	int ret = 0;
 
-	spin_lock(&item->lock);
+	spin_lock_irqsave(&item->lock, flags);
 	if (item->eventfd) {
 		pagefault_disable();
 		ret = put_value(item->post, len, value);
 		pagefault_enable();
 	}
-	spin_unlock(&item->lock);
+	spin_unlock_irqrestore(&item->lock, flags);
 
 	return !ret;
 }
@@ -200,6 +202,11 @@ static bool post(struct iosignalfd_item *item, int len, u64 value)
  * @len: how many bytes; 0 for who knows nothing but the address
  * @value: the value that is written; bits above @len bytes don't matter
  *
+ * A vCPU in the exit path waits for the item's lock with interrupts off.  So
+ * whoever holds the lock has them off as well, and no softirq makes that wait
+ * longer than a store and a signal take.  The signal alone has interrupts off
+ * anyway, for the eventfd's own lock.
+ *
  * Context: an RCU read section in which @item was found, or interrupts off; on
  * PREEMPT_RT interrupts are on.
  * Return: 0, or -EOPNOTSUPP if the registration has gone.
@@ -207,15 +214,16 @@ static bool post(struct iosignalfd_item *item, int len, u64 value)
 int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 			gpa_t addr, int len, u64 value)
 {
+	unsigned long flags;
 	bool there;
 
-	spin_lock(&item->lock);
+	spin_lock_irqsave(&item->lock, flags);
 	there = item->eventfd;
 	if (there) {
 		eventfd_signal(item->eventfd);
 		item->rings++;
 	}
-	spin_unlock(&item->lock);
+	spin_unlock_irqrestore(&item->lock, flags);
 
 	if (!there)
 		return -EOPNOTSUPP;
@@ -573,10 +581,10 @@ static void remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 	list_del(&item->vm_node);
 	kvm->stat.generic.nr_iosignalfds--;
 
-	spin_lock(&item->lock);
+	spin_lock_irq(&item->lock);
 	eventfd = item->eventfd;
 	item->eventfd = NULL;
-	spin_unlock(&item->lock);
+	spin_unlock_irq(&item->lock);
 
 	if (item->watch)
 		iosignalfd_unwatch(item->watch, &item->watch_node);

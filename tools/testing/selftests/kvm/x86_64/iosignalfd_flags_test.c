@@ -764,6 +764,72 @@ TEST_F(bus, tracepoint)
 		    self->flags ? 2 : 0, outs);
 }
 
+#define PROBE		"iosignalfd/signal"
+#define X86_EFLAGS_IF	0x200
+
+/* The interrupt flag at each of this thread's signals: how many had it set, and not? */
+static void signals_by_flag(const char *dir, int nr[2])
+{
+	unsigned long eflags;
+	char path[128], line[512];
+	FILE *f;
+
+	nr[0] = 0;
+	nr[1] = 0;
+	snprintf(path, sizeof(path), "%s/trace", dir);
+	f = fopen(path, "r");
+	TEST_ASSERT(f, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		char *at = strstr(line, " eflags=");
+
+		if (*line != '#' && at && sscanf(at, " eflags=0x%lx", &eflags) == 1)
+			nr[!!(eflags & X86_EFLAGS_IF)]++;
+	}
+	fclose(f);
+}
+
+/*
+ * A vCPU that signals holds the registration's lock with interrupts off, since
+ * another one may wait for the lock so.  Pins a lock that was taken with
+ * interrupts on by those who ring outside of the exit path.
+ */
+TEST_F(bus, interrupts_off)
+{
+	struct kvm_iosignalfd sig = self->sig;
+	char dir[64], file[128];
+	int nr[2];
+
+	if (access(TRACEFS "/kprobe_events", W_OK))
+		SKIP(return, "No " TRACEFS "/kprobe_events");
+	if (!access("/sys/kernel/realtime", R_OK))
+		SKIP(return, "On PREEMPT_RT such a lock sleeps");
+
+	snprintf(dir, sizeof(dir), TRACEFS "/instances/iosignalfd_%d", getpid());
+	ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND,
+		    "p:" PROBE " eventfd_signal_mask eflags=%%flags:x64");
+	TEST_ASSERT(!mkdir(dir, 0700), "%s: %s", dir, strerror(errno));
+	snprintf(file, sizeof(file), "%s/events/" PROBE "/filter", dir);
+	ASSERT_TOLD(file, 0, "common_pid == %d", gettid());
+	snprintf(file, sizeof(file), "%s/events/" PROBE "/enable", dir);
+	ASSERT_TOLD(file, 0, "1");
+
+	io_assign_ok(self->vm, sig);
+	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, sig.fd);
+	io_unassign_ok(self->vm, sig);
+	sig.flags |= FLAG_POST_WRITE;
+	sig.post_addr = (uintptr_t)self->page;
+	io_assign_ok(self->vm, sig);
+	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, sig.fd);
+
+	signals_by_flag(dir, nr);
+	ASSERT_TOLD(file, 0, "0");
+	TEST_ASSERT(!rmdir(dir), "%s: %s", dir, strerror(errno));
+	ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND, "-:" PROBE);
+	TEST_ASSERT(nr[0] == 2 && !nr[1],
+		    "Wanted 2 signals with interrupts off, got %d, and %d with interrupts on",
+		    nr[0], nr[1]);
+}
+
 /* What other kernels get wrong as well. */
 FIXTURE(always) {
 	struct kvm_vm *vm;

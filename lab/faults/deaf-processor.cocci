@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iosignalfd.c
+// run: debug iosignalfd_flags_test
+// The item's lock is held with interrupts on, and waited for with interrupts off.
+@@
+expression item, flags;
+@@
+- spin_lock_irqsave(&item->lock, flags);
++ flags = 0;
++ spin_lock(&item->lock);
+
+@@
+expression item, flags;
+@@
+- spin_unlock_irqrestore(&item->lock, flags);
++ spin_unlock(&item->lock);
