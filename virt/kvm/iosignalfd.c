@@ -634,24 +634,32 @@ static bool is_user_address(u64 addr, u32 len)
 	return (u64)(uintptr_t)at == addr && access_ok(at, len);
 }
 
+/*
+ * What assign has always taken: the port's flag and the channel's together, which
+ * are the port, the channel's where there are none, and the nameless one, which
+ * says nothing.  They are named one by one, so that a flag that is added to
+ * KVM_IOEVENTFD_VALID_FLAG_MASK is refused until to_spec() knows what it means.
+ */
+#define IOEVENTFD_FLAGS							\
+	(KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO |	\
+	 KVM_IOEVENTFD_FLAG_DEASSIGN |					\
+	 KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY |				\
+	 1 << kvm_ioeventfd_flag_nr_fast_mmio)
+static_assert(IOEVENTFD_FLAGS == KVM_IOEVENTFD_VALID_FLAG_MASK);
+
 /* What goes for assigning; deassigning finds something or doesn't. */
 static int check_args(const struct kvm_iosignalfd *args)
 {
-	const u32 buses = KVM_IOEVENTFD_FLAG_PIO |
-			  KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
-	u32 valid = KVM_IOEVENTFD_VALID_FLAG_MASK | KVM_IOSIGNALFD_FLAGS;
+	u32 valid = IOEVENTFD_FLAGS | KVM_IOSIGNALFD_FLAGS;
 
 	/* There's nothing to assign to whatever eventfd. */
 	valid &= ~KVM_IOSIGNALFD_FLAG_ANY_FD;
-	/* Elsewhere there are no such channels. */
-	if (!IS_ENABLED(CONFIG_S390))
-		valid &= ~KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
 
 	if (args->len > 8 || (args->len & (args->len - 1)))
 		return -EINVAL;
 	if (args->addr + args->len < args->addr)
 		return -EINVAL;
-	if (args->flags & ~valid || (args->flags & buses) == buses)
+	if (args->flags & ~valid)
 		return -EINVAL;
 	if (!args->len && (args->flags & (KVM_IOSIGNALFD_FLAG_TRIGGER |
 					  KVM_IOSIGNALFD_FLAG_POST_WRITE)))
@@ -758,7 +766,7 @@ static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
  * A write by an instruction that comes after the return signals.
  * Context: process context, no locks held.  Waits for no reader.
  * Return: 0; -EINVAL for a length that isn't 0, 1, 2, 4 or 8, an address range
- * that wraps, a flag that is unknown or senseless here, a value or an address
+ * that wraps, a flag that is unknown or is deassign's, a value or an address
  * to post to without a length, an address to post to that isn't a multiple of
  * it, or an fd that isn't an eventfd; -EFAULT for an address to post to that
  * isn't user space's; -EBADF for an fd that isn't open; -EEXIST if one of these

@@ -20,7 +20,9 @@
 
 /*
  * KVM_IOEVENTFD's flags grow from below, those of iosignalfd alone from above.
- * Bit 31 stays free: KVM_CHECK_EXTENSION's result is an int.
+ * Bit 31 stays free: KVM_CHECK_EXTENSION's result is an int.  None of those to
+ * come names a bus: deassign passes over a flag that it doesn't know, and would
+ * take the registration away that is on another one.
  *
  * Share these writes with other registrations that have this flag and an eventfd
  * of their own; a write signals all of them.

@@ -848,15 +848,54 @@ FIXTURE_TEARDOWN(always)
 	kvm_vm_free(self->vm);
 }
 
-/* An address is on one bus; x86 has no channels.  Stock takes the first that it knows. */
-TEST_F(always, errno_buses)
+/*
+ * The port's flag goes before the channel's, a channel is taken where there are none,
+ * and a flag that never had a name says nothing.  Pins B53: an assignment that was
+ * never refused before.
+ */
+TEST_F(always, buses)
 {
 	struct kvm_iosignalfd sig = { .addr = PIO_BASE, .len = 4, .fd = self->fd };
+	struct kvm_iosignalfd ccw = sig, both = sig, nameless = sig;
 
-	sig.flags = FLAG_PIO | KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
-	ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "A port that is a channel");
-	sig.flags = KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
-	ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "A channel on x86");
+	nameless.flags = 1 << kvm_ioeventfd_flag_nr_fast_mmio;
+	io_assign_ok(self->vm, nameless);
+	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, sig), "The same without the nameless flag");
+	io_unassign_ok(self->vm, sig);
+
+	sig.flags = FLAG_PIO;
+	ccw.flags = KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
+	both.flags = sig.flags | ccw.flags;
+
+	io_assign_ok(self->vm, both);
+	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, sig), "The port, which is taken");
+	io_assign_ok(self->vm, ccw);
+	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, ccw), "The channel, which is taken");
+	io_unassign_ok(self->vm, sig);
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, both), "The port, which is free");
+	io_unassign_ok(self->vm, ccw);
+	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, ccw), "The channel, which is free");
+}
+
+/* What a flag means that there isn't yet nobody can know, and neither what it is of. */
+TEST_F(always, unknown_flags)
+{
+	const uint32_t known = KVM_IOEVENTFD_VALID_FLAG_MASK |
+			       kvm_check_cap(KVM_CAP_IOSIGNALFD);
+	struct kvm_iosignalfd sig = { .addr = PIO_BASE, .len = 4, .fd = self->fd };
+	int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		if (known & 1u << bit)
+			continue;
+		sig.flags = 1u << bit;
+		ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "Assign with flag %d", bit);
+		/* Passed over, so the bus is the one without it. */
+		sig.flags = 0;
+		io_assign_ok(self->vm, sig);
+		sig.flags = 1u << bit;
+		io_unassign_ok(self->vm, sig);
+	}
 }
 
 /*
