@@ -29,7 +29,8 @@ struct kvm_io_device;
  * @read: put @len bytes into @val; 0 if done, else the next device is asked
  * @write: take @len bytes from @val, which has no alignment; 0 if done, else
  *	the next device is asked
- * @destructor: release the device; called with nobody able to reach it any more
+ * @destructor: release the device; called with nobody able to reach it any more,
+ *	and for a device with a range alone
  *
  * For a range @read and @write run in a read section of kvm->srcu and may
  * sleep.  For a point @write runs in an RCU read section and may not; and if it

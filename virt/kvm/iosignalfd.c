@@ -337,35 +337,8 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	return kvm_iosignalfd_ring(vcpu, item, addr, len, value);
 }
 
-/* The VM goes with registrations left; nobody else can see them any more. */
-static void destroy_chain(struct iosignalfd_item *item)
-{
-	struct iosignalfd_item *next;
-
-	for (; item; item = next) {
-		next = rcu_dereference_protected(item->next, true);
-		eventfd_ctx_put(item->eventfd);
-		kfree(item);
-	}
-}
-
-static void iosignalfd_destroy(struct kvm_io_device *dev)
-{
-	struct iosignalfd_group *group = dev_to_group(dev);
-	struct iosignalfd_item *item;
-	unsigned long index;
-
-	destroy_chain(rcu_dereference_protected(group->wildcard, true));
-	xa_for_each(&group->values, index, item)
-		destroy_chain(item);
-
-	xa_destroy(&group->values);
-	kfree(group);
-}
-
 static const struct kvm_io_device_ops iosignalfd_ops = {
 	.write = iosignalfd_write,
-	.destructor = iosignalfd_destroy,
 };
 
 /* Groups and their items */
@@ -1047,28 +1020,80 @@ void kvm_iosignalfd_init(struct kvm *kvm)
 	INIT_WORK(&kvm->iosignalfds.reap, reap_work);
 }
 
+/* Memory that goes all at once, for less than a piece at a time. */
+struct iosignalfd_bulk {
+	size_t nr;
+	void *at[32];
+};
+
+static void iosignalfd_free(struct iosignalfd_bulk *bulk)
+{
+	kfree_bulk(bulk->nr, bulk->at);
+	bulk->nr = 0;
+}
+
+static void iosignalfd_free_later(struct iosignalfd_bulk *bulk, void *at)
+{
+	bulk->at[bulk->nr++] = at;
+	if (bulk->nr == ARRAY_SIZE(bulk->at))
+		iosignalfd_free(bulk);
+}
+
+/* The index goes an entry at a time: xa_destroy() has interrupts off for all. */
+static void iosignalfd_destroy_item(struct iosignalfd_item *item,
+				    struct iosignalfd_bulk *groups)
+{
+	struct iosignalfd_group *group = item->group;
+
+	if (item->watch)
+		iosignalfd_unwatch(item->watch, &item->watch_node);
+	eventfd_ctx_put(item->eventfd);
+
+	if (!rcu_access_pointer(group->wildcard))
+		xa_erase(&group->values, value_index(item->value));
+	if (!--group->nr_items)
+		iosignalfd_free_later(groups, group);
+}
+
 /**
- * kvm_iosignalfd_destroy - have nothing look out for hang-ups any more
+ * kvm_iosignalfd_stop - have hang-ups change nothing any more
  * @kvm: the VM
  *
- * The registrations themselves stand on the VM's buses and go with these, next.
- * Context: VM destruction: no vCPU runs, no ioctl can come, nobody holds a
- * reference, so no lock is needed.  Waits for the VM's own reap work.
+ * The VM's buses can go then, whose points the work takes off.
+ * Context: VM destruction: no ioctl can come.  Waits for the VM's own reap work.
+ */
+void kvm_iosignalfd_stop(struct kvm *kvm)
+{
+	disable_work_sync(&kvm->iosignalfds.reap);
+}
+
+/**
+ * kvm_iosignalfd_destroy - free what registrations a VM has left
+ * @kvm: the VM
+ *
+ * Context: VM destruction, after kvm_iosignalfd_stop() and kvm_io_bus_destroy():
+ * no vCPU runs, no ioctl can come, nobody holds a reference, so no lock is needed
+ * and no grace period either, and no table has the groups in it, not even one
+ * that is being made larger.
  */
 void kvm_iosignalfd_destroy(struct kvm *kvm)
 {
-	struct iosignalfd_watch *watch, *next;
-	struct iosignalfd_item *item;
+	struct iosignalfd_bulk items = { }, groups = { };
+	struct iosignalfd_watch *watch, *next_watch;
+	struct iosignalfd_item *item, *next;
 
-	/* What hangs up from here on finds nobody to tell. */
-	disable_work_sync(&kvm->iosignalfds.reap);
+	list_for_each_entry_safe(item, next, &kvm->iosignalfds.items, vm_node) {
+		iosignalfd_destroy_item(item, &groups);
+		iosignalfd_free_later(&items, item);
+		cond_resched();
+	}
+	iosignalfd_free(&items);
+	iosignalfd_free(&groups);
 
-	list_for_each_entry(item, &kvm->iosignalfds.items, vm_node)
-		if (item->watch)
-			iosignalfd_unwatch(item->watch, &item->watch_node);
-
-	llist_for_each_entry_safe(watch, next,
+	llist_for_each_entry_safe(watch, next_watch,
 				  llist_del_all(&kvm->iosignalfds.gone),
-				  gone_node)
+				  gone_node) {
 		kfree(watch);
+		cond_resched();
+	}
 }

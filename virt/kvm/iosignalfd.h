@@ -12,6 +12,7 @@
 	 KVM_IOSIGNALFD_FLAG_ANY_FD)
 
 void kvm_iosignalfd_init(struct kvm *kvm);
+void kvm_iosignalfd_stop(struct kvm *kvm);
 void kvm_iosignalfd_destroy(struct kvm *kvm);
 void kvm_iosignalfd_create_debugfs(struct kvm *kvm);
 void kvm_iosignalfd_memory_changed(struct kvm *kvm);
