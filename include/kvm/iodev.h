@@ -34,8 +34,9 @@ struct kvm_io_device;
  *
  * For a range @read and @write run in a read section of kvm->srcu and may
  * sleep.  For a point @write runs in an RCU read section and may not; and if it
- * fails, then with -EOPNOTSUPP, which the vCPU remembers, or with -EAGAIN if such
- * writes are the device's, but not this one.  Each of the three may be NULL.
+ * fails, then with -EOPNOTSUPP, which the vCPU remembers; with -EAGAIN if such
+ * writes are the device's, but not this one, or not here; or with -EFAULT if this
+ * one is for user space and no range may have it.  Each of the three may be NULL.
  */
 struct kvm_io_device_ops {
 	int (*read)(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,

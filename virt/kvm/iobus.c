@@ -252,7 +252,8 @@ static bool may_end_in_next_page(gpa_t addr)
  * write both halves.
  * Context: any that may take an RCU read section and the locks of a signal; with
  * interrupts off not on PREEMPT_RT, where these sleep.
- * Return: 0 when a device took it, else -EOPNOTSUPP and nothing has happened.
+ * Return: 0 when a device took it; -EFAULT when the write is a device's that had to
+ * leave it to user space; else -EOPNOTSUPP and nothing has happened.
  */
 int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			    gpa_t addr, int len, const void *val)
@@ -284,7 +285,7 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 					any_value ? 0 : kvm_io_value(len, val),
 					any_value, NULL);
 
-	return ret ? -EOPNOTSUPP : 0;
+	return ret == -EAGAIN ? -EOPNOTSUPP : ret;
 }
 
 /* Ranges */
@@ -417,13 +418,17 @@ static int write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 int kvm_io_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 		     int len, const void *val)
 {
+	int ret = -EOPNOTSUPP;
+
 	see_what_was_announced();
 
-	if (kvm_io_bus_may_have_point(vcpu->kvm, bus_idx, addr) &&
-	    !write_points(vcpu, bus_idx, addr, len, val))
-		return 0;
+	if (kvm_io_bus_may_have_point(vcpu->kvm, bus_idx, addr))
+		ret = write_points(vcpu, bus_idx, addr, len, val);
+	if (ret == -EOPNOTSUPP)
+		ret = write_ranges(vcpu, bus_idx, addr, len, val);
 
-	return write_ranges(vcpu, bus_idx, addr, len, val);
+	/* What a point leaves to user space no range gets either. */
+	return ret ? -EOPNOTSUPP : 0;
 }
 EXPORT_SYMBOL_GPL(kvm_io_bus_write);
 

@@ -174,24 +174,48 @@ static int put_value(void __user *at, int len, u64 value)
 }
 
 /*
- * Store the value where the registration, if it is still there, wants it.  The
- * vCPU's thread is one of the VM's process, so that the address is in reach, and
- * a page that isn't there at the moment is user space's to bring.
+ * Store the value where the registration wants it.  The vCPU's thread is one of the
+ * VM's process, so that the address is in reach, and a page that isn't there at the
+ * moment is user space's to bring.
  */
-static bool post(struct iosignalfd_item *item, int len, u64 value)
+static int iosignalfd_post(struct iosignalfd_item *item, int len, u64 value)
 {
+	int ret;
+
+	lockdep_assert_held(&item->lock);
+
+	pagefault_disable();
+	ret = put_value(item->post, len, value);
+	pagefault_enable();
+
+	return ret;
+}
+
+/* Signal, unless the registration has gone; and with @post store the value first. */
+static __always_inline int ring_item(struct kvm_vcpu *vcpu,
+				     struct iosignalfd_item *item, gpa_t addr,
+				     int len, u64 value, bool post)
+{
+	int ret = -EOPNOTSUPP;
 	unsigned long flags;
-	int ret = 0;
 
 	spin_lock_irqsave(&item->lock, flags);
 	if (item->eventfd) {
-		pagefault_disable();
-		ret = put_value(item->post, len, value);
-		pagefault_enable();
+		ret = post ? iosignalfd_post(item, len, value) : 0;
+		if (!ret) {
+			eventfd_signal(item->eventfd);
+			item->rings++;
+		}
 	}
 	spin_unlock_irqrestore(&item->lock, flags);
 
-	return !ret;
+	if (ret)
+		return ret;
+
+	++vcpu->stat.generic.iosignalfd_rings;
+	trace_kvm_iosignalfd_ring(vcpu->vcpu_id, item->group->bus, addr, len,
+				  value);
+	return 0;
 }
 
 /**
@@ -214,55 +238,77 @@ static bool post(struct iosignalfd_item *item, int len, u64 value)
 int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 			gpa_t addr, int len, u64 value)
 {
-	unsigned long flags;
-	bool there;
+	return ring_item(vcpu, item, addr, len, value, false);
+}
 
-	spin_lock_irqsave(&item->lock, flags);
-	there = item->eventfd;
-	if (there) {
-		eventfd_signal(item->eventfd);
-		item->rings++;
+/* Store what those who share the write want stored, to none after one that faults. */
+static int post_all(struct iosignalfd_item *item, int len, u64 value)
+{
+	int ret = 0;
+
+	for (; item && !ret; item = next_sharing(item)) {
+		unsigned long flags;
+
+		if (!item->post)
+			continue;
+
+		spin_lock_irqsave(&item->lock, flags);
+		if (item->eventfd)
+			ret = iosignalfd_post(item, len, value);
+		spin_unlock_irqrestore(&item->lock, flags);
 	}
-	spin_unlock_irqrestore(&item->lock, flags);
 
-	if (!there)
-		return -EOPNOTSUPP;
+	return ret;
+}
 
-	++vcpu->stat.generic.iosignalfd_rings;
-	trace_kvm_iosignalfd_ring(vcpu->vcpu_id, item->group->bus, addr, len,
-				  value);
-	return 0;
+static int post_and_ring_all(struct kvm_vcpu *vcpu,
+			     struct iosignalfd_item *first, gpa_t addr, int len,
+			     u64 value)
+{
+	struct iosignalfd_item *item;
+	int ret;
+
+	/* All values are stored before the first signal, or there is none. */
+	ret = post_all(first, len, value);
+	if (ret)
+		return ret;
+
+	ret = -EOPNOTSUPP;
+	for (item = first; item; item = next_sharing(item))
+		if (!ring_item(vcpu, item, addr, len, value, false))
+			ret = 0;
+
+	return ret;
 }
 
 /*
- * All values are stored before the first signal: when a store faults the write
- * is user space's, and no eventfd has been signalled for it.
- *
- * -EAGAIN is that somebody takes the write, but not here or not now.
+ * Return: 0; -EFAULT if a value can't be stored, so that the write is user space's
+ * and no eventfd has been signalled for it; -EAGAIN for a write that isn't to be
+ * remembered as nobody's: it is for the long way, or the registrations have gone.
  */
 static int post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
 			 gpa_t addr, int len, u64 value)
 {
-	struct iosignalfd_item *item;
-	int ret = -EAGAIN;
+	/* True in the exit path alone, and not in that of PREEMPT_RT. */
+	bool in_exit_path = irqs_disabled();
+	int ret;
 
-	/* As many signals as one likes are not for the exit path. */
-	if (rcu_access_pointer(first->next) && irqs_disabled())
+	if (!rcu_access_pointer(first->next))
+		ret = ring_item(vcpu, first, addr, len, value, first->post);
+	else if (!in_exit_path)
+		ret = post_and_ring_all(vcpu, first, addr, len, value);
+	else
 		return -EAGAIN;
 
-	for (item = first; item; item = next_sharing(item)) {
-		if (!item->post || post(item, len, value))
-			continue;
+	if (!ret || ret == -EOPNOTSUPP)
+		return ret ? -EAGAIN : 0;
 
-		++vcpu->stat.generic.iosignalfd_post_faults;
+	/* The long way tries again, and counts it. */
+	if (in_exit_path)
 		return -EAGAIN;
-	}
 
-	for (item = first; item; item = next_sharing(item))
-		if (!kvm_iosignalfd_ring(vcpu, item, addr, len, value))
-			ret = 0;
-
-	return ret;
+	++vcpu->stat.generic.iosignalfd_post_faults;
+	return -EFAULT;
 }
 
 /*

@@ -194,12 +194,12 @@ void do_access(void)
 	for (reg = vm->regs; is_write && reg < vm->regs + NR_REGS; reg++)
 		if (takes(reg, pio, addr, len, value))
 			taken[nr_taken++] = reg;
-	/* What can't be posted is user space's, and nobody is signalled. */
+	/* What can't be posted is user space's and no zone's, and nobody is signalled. */
 	for (i = 0; i < nr_taken; i++)
 		faults |= taken[i]->post == nowhere;
-	check_exit(&o, (faults || !nr_taken) &&
-		   !(is_write && in_zone(vm, pio, place)), is_write, addr, len,
-		   value);
+	check_exit(&o, faults ||
+		   (!nr_taken && !(is_write && in_zone(vm, pio, place))),
+		   is_write, addr, len, value);
 	for (i = 0; i < nr_taken && !faults; i++) {
 		if (taken[i]->post &&
 		    memcmp(taken[i]->post, &value, taken[i]->len))
