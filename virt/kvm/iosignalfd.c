@@ -24,10 +24,12 @@
 #include <linux/debugfs.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <linux/interval_tree.h>
 #include <linux/kvm_host.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/srcu.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
@@ -72,6 +74,7 @@ struct iosignalfd_spec {
  * @eventfd: the eventfd, of which the item holds a reference; NULL once the
  *	registration is gone; under @lock
  * @post: where the value is stored before the signal; NULL for nowhere
+ * @unlogged_gen: for which memslots @post is known to be in no dirty log; under @lock
  * @rings: how often it has signalled; under @lock
  * @group: where it belongs
  * @watch: looks out for the eventfd's hang-up; NULL for nobody
@@ -86,6 +89,7 @@ struct iosignalfd_item {
 	bool fanout;
 	struct eventfd_ctx *eventfd;
 	void __user *post;
+	u64 unlogged_gen;
 	u64 rings;
 	struct iosignalfd_group *group;
 	struct iosignalfd_watch *watch;
@@ -174,19 +178,99 @@ static int put_value(void __user *at, int len, u64 value)
 }
 
 /*
+ * A number that no other state of the VM's memslots has had.  What it is taken from
+ * is part of the VM, and needs no read section.
+ */
+static u64 iosignalfd_memslots_gen(struct kvm *kvm)
+{
+	u64 gen = 0;
+	int i;
+
+	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
+		struct kvm_memslots *slots;
+
+		slots = rcu_dereference_check(kvm->memslots[i], true);
+		gen += READ_ONCE(slots->generation);
+	}
+
+	return gen;
+}
+
+/*
+ * What has been stored may be guest memory, of which a log is kept: then it says so,
+ * as of any other write of KVM's.  Memslots may share memory, as many as user space
+ * likes, and interrupts are off, so only a few are looked at.
+ *
+ * Return: 0, or -EFAULT if not all could be said.
+ */
+static int iosignalfd_log(struct kvm_vcpu *vcpu, struct iosignalfd_item *item)
+{
+	unsigned long hva = (unsigned long)item->post;
+	struct kvm *kvm = vcpu->kvm;
+	u64 gen = iosignalfd_memslots_gen(kvm);
+	bool logged = false;
+	int i, left = 16;
+
+	lockdep_assert_held(&item->lock);
+
+	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
+		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
+		struct interval_tree_node *node;
+
+		for (node = interval_tree_iter_first(&slots->hva_tree, hva, hva);
+		     node; node = interval_tree_iter_next(node, hva, hva)) {
+			struct kvm_memory_slot *slot;
+
+			if (!left--)
+				return -EFAULT;
+
+			slot = container_of(node, struct kvm_memory_slot,
+					    hva_node[slots->node_idx]);
+			if (!kvm_slot_dirty_track_enabled(slot))
+				continue;
+			/* The ring takes no more until the vCPU has been stopped. */
+			if (kvm->dirty_ring_size &&
+			    kvm_test_request(KVM_REQ_DIRTY_RING_SOFT_FULL, vcpu))
+				return -EFAULT;
+			mark_page_dirty_in_slot(kvm, slot,
+						hva_to_gfn_memslot(hva, slot));
+			logged = true;
+		}
+	}
+
+	if (!logged)
+		item->unlogged_gen = gen;
+	return 0;
+}
+
+/*
  * Store the value where the registration wants it.  The vCPU's thread is one of the
  * VM's process, so that the address is in reach, and a page that isn't there at the
  * moment is user space's to bring.
  */
-static int iosignalfd_post(struct iosignalfd_item *item, int len, u64 value)
+static int iosignalfd_post(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
+			   int len, u64 value)
 {
-	int ret;
-
-	lockdep_assert_held(&item->lock);
+	int ret, idx;
 
 	pagefault_disable();
 	ret = put_value(item->post, len, value);
 	pagefault_enable();
+	if (ret)
+		return ret;
+
+	/*
+	 * KVM_SET_USER_MEMORY_REGION publishes memslots with a log, waits for a
+	 * grace period, which is a full barrier, and returns.  So either this finds
+	 * other memslots, or whoever reads memory after that return finds the value.
+	 */
+	smp_mb();
+	if (likely(iosignalfd_memslots_gen(vcpu->kvm) == item->unlogged_gen))
+		return 0;
+
+	idx = srcu_read_lock(&vcpu->kvm->srcu);
+	ret = iosignalfd_log(vcpu, item);
+	srcu_read_unlock(&vcpu->kvm->srcu, idx);
 
 	return ret;
 }
@@ -201,7 +285,7 @@ static __always_inline int ring_item(struct kvm_vcpu *vcpu,
 
 	spin_lock_irqsave(&item->lock, flags);
 	if (item->eventfd) {
-		ret = post ? iosignalfd_post(item, len, value) : 0;
+		ret = post ? iosignalfd_post(vcpu, item, len, value) : 0;
 		if (!ret) {
 			eventfd_signal(item->eventfd);
 			item->rings++;
@@ -242,7 +326,8 @@ int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 }
 
 /* Store what those who share the write want stored, to none after one that faults. */
-static int post_all(struct iosignalfd_item *item, int len, u64 value)
+static int post_all(struct kvm_vcpu *vcpu, struct iosignalfd_item *item, int len,
+		    u64 value)
 {
 	int ret = 0;
 
@@ -254,7 +339,7 @@ static int post_all(struct iosignalfd_item *item, int len, u64 value)
 
 		spin_lock_irqsave(&item->lock, flags);
 		if (item->eventfd)
-			ret = iosignalfd_post(item, len, value);
+			ret = iosignalfd_post(vcpu, item, len, value);
 		spin_unlock_irqrestore(&item->lock, flags);
 	}
 
@@ -269,7 +354,7 @@ static int post_and_ring_all(struct kvm_vcpu *vcpu,
 	int ret;
 
 	/* All values are stored before the first signal, or there is none. */
-	ret = post_all(first, len, value);
+	ret = post_all(vcpu, first, len, value);
 	if (ret)
 		return ret;
 

@@ -351,6 +351,185 @@ TEST_F(bus, post_write_fanout)
 	close(bad.fd);
 }
 
+#define LOG_SLOT	10
+#define LOG_ALIAS	11
+#define LOG_GPA		(2ull * SZ_1G)
+#define LOG_ALIAS_GPA	(3ull * SZ_1G)
+#define LOG_PAGES	8
+#define LOG_PAGE	5
+
+/* Guest memory in two places, in which @sig posts. */
+static uint32_t *post_to_guest(struct kvm_vm *vm, struct kvm_iosignalfd *sig)
+{
+	uint32_t *at;
+	void *hva;
+
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, LOG_GPA, LOG_SLOT, LOG_PAGES, 0);
+	hva = addr_gpa2hva(vm, LOG_GPA);
+	memset(hva, 0, LOG_PAGES * PAGE_SIZE);
+	at = hva + LOG_PAGE * PAGE_SIZE;
+	vm_set_user_memory_region(vm, LOG_ALIAS, KVM_MEM_LOG_DIRTY_PAGES, LOG_ALIAS_GPA,
+				  LOG_PAGES * PAGE_SIZE, hva);
+	sig->flags |= FLAG_POST_WRITE;
+	sig->post_addr = (uintptr_t)at;
+	io_assign_ok(vm, *sig);
+	return at;
+}
+
+/* The log of both has that page, once, or has nothing. */
+static void assert_logged(struct kvm_vm *vm, bool clear, bool want)
+{
+	int slot;
+
+	for (slot = LOG_SLOT; slot <= LOG_ALIAS; slot++) {
+		unsigned long got = 0;
+
+		kvm_vm_get_dirty_log(vm, slot, &got);
+		if (clear)
+			kvm_vm_clear_dirty_log(vm, slot, &got, 0, LOG_PAGES);
+		TEST_ASSERT(got == (want ? 1ul << LOG_PAGE : 0),
+			    "Slot %d: wanted %s page in the log, got 0x%lx", slot,
+			    want ? "the" : "no", got);
+	}
+}
+
+/*
+ * What is posted to guest memory is in the dirty log, whatever of it there is.  Pins
+ * a value that is lost in a live migration.
+ */
+TEST_F(bus, post_write_dirty_log)
+{
+	struct kvm_iosignalfd sig = self->sig;
+	uint32_t *at = post_to_guest(self->vm, &sig);
+	bool clear;
+	int i;
+
+	assert_rings(self->vcpu, self->flags, sig.addr, 4, 0, sig.fd);
+	vm_mem_region_set_flags(self->vm, LOG_SLOT, KVM_MEM_LOG_DIRTY_PAGES);
+	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, sig.fd);
+
+	for (clear = false;; clear = true) {
+		assert_logged(self->vm, clear, !clear);
+		for (i = 2; i < 5; i++) {
+			assert_logged(self->vm, clear, false);
+			assert_rings(self->vcpu, self->flags, sig.addr, 4, i, sig.fd);
+			TEST_ASSERT(*at == i, "Wanted %d, got %u", i, *at);
+			assert_logged(self->vm, clear, true);
+		}
+		if (clear)
+			break;
+		vm_enable_cap(self->vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+			      KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
+	}
+}
+
+static void guest_string(const uint8_t *bytes, uint64_t nr)
+{
+	asm volatile("cld; rep outsb" : "+S"(bytes), "+c"(nr) : "d"(PIO_BASE) : "memory");
+	GUEST_ASSERT_EQ(nr, 0);
+	GUEST_SYNC(0);
+}
+
+#define RING_SIZE	1024
+
+static struct kvm_vm *vm_with_dirty_ring(struct kvm_vcpu **vcpu, void *guest_code)
+{
+	struct kvm_vm *vm = vm_create(1);
+
+	vm_enable_dirty_ring(vm, RING_SIZE * sizeof(struct kvm_dirty_gfn));
+	*vcpu = vm_vcpu_add(vm, 0, guest_code);
+	virt_map(vm, MMIO_BASE, MMIO_BASE, MMIO_PAGES);
+	return vm;
+}
+
+static bool has_dirty_rings(void)
+{
+	return kvm_has_cap(KVM_CAP_DIRTY_LOG_RING) || kvm_has_cap(KVM_CAP_DIRTY_LOG_RING_ACQ_REL);
+}
+
+/* The same with a dirty ring. */
+TEST_F(bus, post_write_dirty_ring)
+{
+	struct kvm_iosignalfd sig = self->sig;
+	struct kvm_dirty_gfn *ring;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int at = 0, i, j;
+
+	if (!has_dirty_rings())
+		SKIP(return, "No dirty rings");
+
+	vm = vm_with_dirty_ring(&vcpu, io_guest_main);
+	post_to_guest(vm, &sig);
+	vm_mem_region_set_flags(vm, LOG_SLOT, KVM_MEM_LOG_DIRTY_PAGES);
+	ring = vcpu_map_dirty_ring(vcpu);
+
+	for (i = 0; i < 3; i++) {
+		int slots = 0;
+
+		assert_rings(vcpu, self->flags, sig.addr, 4, i, sig.fd);
+		for (j = 0; j < 2; j++, at++) {
+			TEST_ASSERT(ring[at].flags == KVM_DIRTY_GFN_F_DIRTY &&
+				    ring[at].offset == LOG_PAGE,
+				    "Entry %d: flags 0x%x, slot %u, page %llu", at, ring[at].flags,
+				    ring[at].slot, ring[at].offset);
+			slots |= 1 << ring[at].slot;
+		}
+		TEST_ASSERT(slots == (1 << LOG_SLOT | 1 << LOG_ALIAS),
+			    "Wanted slots %d and %d, got 0x%x", LOG_SLOT, LOG_ALIAS, slots);
+	}
+
+	kvm_vm_free(vm);
+}
+
+/*
+ * No more is put into the ring than it has room for, by one instruction either: what
+ * can't be logged is user space's, and each element rings or comes to it.
+ */
+TEST(dirty_ring_full)
+{
+	struct kvm_iosignalfd sig = { .addr = PIO_BASE, .len = 1, .flags = FLAG_PIO };
+	uint64_t rings, exits = 0, full = 0;
+	const int nr = PAGE_SIZE;
+	struct kvm_dirty_gfn *ring;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int i;
+
+	if (!kvm_check_cap(KVM_CAP_IOSIGNALFD) || !has_dirty_rings())
+		SKIP(return, "No KVM_CAP_IOSIGNALFD, or no dirty rings");
+
+	vm = vm_with_dirty_ring(&vcpu, guest_string);
+	sig.fd = new_eventfd();
+	post_to_guest(vm, &sig);
+	vm_mem_region_set_flags(vm, LOG_SLOT, KVM_MEM_LOG_DIRTY_PAGES);
+	vcpu_args_set(vcpu, 2, vm_vaddr_alloc_page(vm), (uint64_t)nr);
+	ring = vcpu_map_dirty_ring(vcpu);
+
+	while (!run_to_sync(vcpu)) {
+		if (vcpu->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL) {
+			for (i = 0; i < RING_SIZE; i++)
+				if (ring[i].flags == KVM_DIRTY_GFN_F_DIRTY)
+					ring[i].flags = KVM_DIRTY_GFN_F_RESET;
+			kvm_vm_reset_dirty_ring(vm);
+			full++;
+			continue;
+		}
+		TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_IO);
+		exits += vcpu->run->io.count;
+	}
+
+	rings = take(sig.fd);
+	pr_info("%lu elements rang, %lu came to user space, the ring was full %lu times\n", rings,
+		exits, full);
+	TEST_ASSERT(rings + exits == nr, "%d elements, but %lu rang and %lu came to user space", nr,
+		    rings, exits);
+	TEST_ASSERT(full, "The ring wasn't full once");
+
+	close(sig.fd);
+	kvm_vm_free(vm);
+}
+
 TEST_F(bus, post_write_errno)
 {
 	struct kvm_iosignalfd sig = self->sig, other;
@@ -947,13 +1126,6 @@ TEST_F(always, unknown_flags)
 #define STRING_DATA	0x9000
 
 enum string_mode { REAL_MODE, PROTECTED_MODE, LONG_MODE };
-
-static void guest_string(const uint8_t *bytes, uint64_t nr)
-{
-	asm volatile("cld; rep outsb" : "+S"(bytes), "+c"(nr) : "d"(PIO_BASE) : "memory");
-	GUEST_ASSERT_EQ(nr, 0);
-	GUEST_SYNC(0);
-}
 
 /* A guest that does "rep outsb; hlt" and has nothing else. */
 static void string_mode(struct kvm_vcpu *vcpu, enum string_mode mode, int nr)
