@@ -46,6 +46,7 @@
  * @value: the value that rings, unless @wildcard; else 0
  * @post: where the value is stored; NULL for nowhere
  * @eventfd: the eventfd; not looked at where any will do
+ * @file: its file, which the caller holds; to assign
  * @bus: the bus
  * @len: the length, 0 for any
  * @wildcard: every value rings
@@ -56,6 +57,7 @@ struct iosignalfd_spec {
 	u64 value;
 	void __user *post;
 	struct eventfd_ctx *eventfd;
+	struct file *file;
 	enum kvm_bus bus;
 	u32 len;
 	bool wildcard;
@@ -73,6 +75,7 @@ struct iosignalfd_spec {
  * @fanout: others may share the writes
  * @eventfd: the eventfd, of which the item holds a reference; NULL once the
  *	registration is gone; under @lock
+ * @file: where the eventfd's file is or was; see iosignalfd_alive()
  * @post: where the value is stored before the signal; NULL for nowhere
  * @unlogged_gen: for which memslots @post is known to be in no dirty log; under @lock
  * @rings: how often it has signalled; under @lock
@@ -88,6 +91,7 @@ struct iosignalfd_item {
 	spinlock_t lock; /* see above */
 	bool fanout;
 	struct eventfd_ctx *eventfd;
+	struct file *file;
 	void __user *post;
 	u64 unlogged_gen;
 	u64 rings;
@@ -474,6 +478,13 @@ static const struct kvm_io_device_ops iosignalfd_ops = {
 
 /* Groups and their items */
 
+static struct iosignalfd_item *locked_next(struct kvm *kvm,
+					   struct iosignalfd_item *item)
+{
+	return rcu_dereference_protected(item->next,
+				lockdep_is_held(&kvm->iosignalfds.lock));
+}
+
 static struct iosignalfd_item *locked_wildcard(struct kvm *kvm,
 					       struct iosignalfd_group *group)
 {
@@ -519,50 +530,110 @@ static struct iosignalfd_group *find_group(struct kvm *kvm,
 	return group;
 }
 
-/* Would one write signal an eventfd twice, or one that it isn't shared with? */
-static bool may_share(struct iosignalfd_item *item,
-		      const struct iosignalfd_spec *spec)
+/*
+ * Does the item's eventfd still have a file, so that someone can know of it?
+ *
+ * An eventfd has one file at most, and the item holds no reference to it, nor could
+ * it be told of its end at no cost for the signal.  So what is at the file's address
+ * is read, whatever it is by now: it is that file, and nobody has freed it, if it
+ * has references and points to the eventfd.  The item holds the eventfd, so that
+ * nothing else comes to be at its address, to which another file could point.
+ *
+ * What isn't the file any more has the looks of it by chance at most; then an
+ * assignment is refused that needn't be.  No living file is taken for a dead one.
+ */
+static bool iosignalfd_alive(const struct iosignalfd_item *item)
 {
-	for (; item; item = next_sharing(item))
-		if (!item->fanout || !spec->fanout ||
-		    item->eventfd == spec->eventfd)
-			return false;
+	typeof(item->file->f_count.counter) count;
+	void *eventfd;
 
-	return true;
-}
-
-static bool has_room(struct kvm *kvm, struct iosignalfd_group *group,
-		     const struct iosignalfd_spec *spec)
-{
-	struct iosignalfd_item *wildcard = locked_wildcard(kvm, group);
-
-	/* Every write, and one of these writes, would be one twice. */
-	if (spec->wildcard != !!wildcard)
+	if (get_kernel_nofault(count, &item->file->f_count.counter) ||
+	    get_kernel_nofault(eventfd, &item->file->private_data))
 		return false;
 
-	return may_share(first_item(kvm, group, spec), spec);
+	return count && eventfd == item->eventfd;
+}
+
+/* Would one write signal an eventfd twice, or one that it isn't shared with? */
+static bool in_the_way(const struct iosignalfd_group *group,
+		       const struct iosignalfd_item *item,
+		       const struct iosignalfd_spec *spec)
+{
+	if (group->len != spec->len)
+		return !group->len || !spec->len;
+
+	/* Every write, and one of these writes, would be one twice. */
+	if (spec->wildcard != !!rcu_access_pointer(group->wildcard))
+		return true;
+
+	return item->value == spec->value &&
+	       !(item->fanout && spec->fanout && item->eventfd != spec->eventfd);
+}
+
+static struct iosignalfd_item *
+obstacle_in_chain(struct kvm *kvm, struct iosignalfd_group *group,
+		  struct iosignalfd_item *item,
+		  const struct iosignalfd_spec *spec, bool alive)
+{
+	for (; item; item = locked_next(kvm, item))
+		if (in_the_way(group, item, spec) &&
+		    (!alive || iosignalfd_alive(item)))
+			return item;
+
+	return NULL;
+}
+
+static struct iosignalfd_item *
+obstacle_in_group(struct kvm *kvm, struct iosignalfd_group *group,
+		  const struct iosignalfd_spec *spec, bool alive)
+{
+	struct iosignalfd_item *item = locked_wildcard(kvm, group);
+	unsigned long index;
+
+	if (item)
+		return obstacle_in_chain(kvm, group, item, spec, alive);
+
+	if (!spec->wildcard && group->len == spec->len) {
+		item = xa_load(&group->values, value_index(spec->value));
+		return obstacle_in_chain(kvm, group, item, spec, alive);
+	}
+
+	xa_for_each(&group->values, index, item) {
+		item = obstacle_in_chain(kvm, group, item, spec, alive);
+		if (item)
+			return item;
+		cond_resched();
+	}
+
+	return NULL;
 }
 
 /*
- * The group that @spec's item belongs to; NULL if there is none yet, -EEXIST if
- * somebody else takes one of the writes.
+ * One that takes some of the writes of @spec and doesn't share them, with @alive one
+ * whose eventfd is alive; or NULL.  @group is where @spec's item belongs; NULL if
+ * there is none yet.
  */
-static struct iosignalfd_group *find_room(struct kvm *kvm,
-					  const struct iosignalfd_spec *spec)
+static struct iosignalfd_item *find_obstacle(struct kvm *kvm,
+					     const struct iosignalfd_spec *spec,
+					     bool alive,
+					     struct iosignalfd_group **group)
 {
-	struct iosignalfd_group *group = NULL, *found = NULL;
+	struct iosignalfd_group *at = NULL;
+	struct iosignalfd_item *item;
 
-	while ((group = next_group(kvm, spec, group))) {
-		if (group->len == spec->len) {
-			if (!has_room(kvm, group, spec))
-				return ERR_PTR(-EEXIST);
-			found = group;
-		} else if (!group->len || !spec->len) {
-			return ERR_PTR(-EEXIST);
-		}
+	*group = NULL;
+	while ((at = next_group(kvm, spec, at))) {
+		/* Other lengths don't mind each other. */
+		if (at->len && spec->len && at->len != spec->len)
+			continue;
+		item = obstacle_in_group(kvm, at, spec, alive);
+		if (item)
+			return item;
+		if (at->len == spec->len)
+			*group = at;
 	}
 
-	return found;
+	return NULL;
 }
 
 static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
@@ -636,38 +707,6 @@ static struct iosignalfd_group *new_group(const struct iosignalfd_spec *spec)
 	return group;
 }
 
-/* Find or make the group and put @item into it; all of it or nothing. */
-static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
-		       struct iosignalfd_item *item)
-{
-	struct iosignalfd_group *group;
-	int ret;
-
-	group = find_room(kvm, spec);
-	if (IS_ERR(group))
-		return PTR_ERR(group);
-	if (group)
-		return link_item(kvm, group, item, spec->wildcard);
-
-	group = new_group(spec);
-	if (!group)
-		return -ENOMEM;
-
-	/* The group goes on the bus with its first item in it. */
-	ret = link_item(kvm, group, item, spec->wildcard);
-	if (!ret) {
-		ret = kvm_io_bus_register_point(kvm, spec->bus, spec->addr,
-						&group->point);
-		if (!ret)
-			return 0;
-	}
-
-	/* Nobody has seen it: no grace period to sit out. */
-	xa_destroy(&group->values);
-	kfree(group);
-	return ret;
-}
-
 /* The registration ends; its eventfd, and @item's memory, are let go. */
 static void remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 {
@@ -695,6 +734,61 @@ static void remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 
 	eventfd_ctx_put(eventfd);
 	kfree_rcu(item, rcu);
+}
+
+/*
+ * Registrations that are in the way end, if nobody can know their eventfds any more.
+ * All of them, or one has to stay: then -EEXIST.
+ */
+static int make_room(struct kvm *kvm, const struct iosignalfd_spec *spec,
+		     struct iosignalfd_group **group)
+{
+	struct iosignalfd_item *item = find_obstacle(kvm, spec, false, group);
+
+	if (likely(!item))
+		return 0;
+	if (find_obstacle(kvm, spec, true, group))
+		return -EEXIST;
+
+	do {
+		remove_item(kvm, item);
+		cond_resched();
+		item = find_obstacle(kvm, spec, false, group);
+	} while (item);
+
+	return 0;
+}
+
+/* Find or make the group and put @item into it; all of it or nothing. */
+static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
+		       struct iosignalfd_item *item)
+{
+	struct iosignalfd_group *group;
+	int ret;
+
+	ret = make_room(kvm, spec, &group);
+	if (ret)
+		return ret;
+	if (group)
+		return link_item(kvm, group, item, spec->wildcard);
+
+	group = new_group(spec);
+	if (!group)
+		return -ENOMEM;
+
+	/* The group goes on the bus with its first item in it. */
+	ret = link_item(kvm, group, item, spec->wildcard);
+	if (!ret) {
+		ret = kvm_io_bus_register_point(kvm, spec->bus, spec->addr,
+						&group->point);
+		if (!ret)
+			return 0;
+	}
+
+	/* Nobody has seen it: no grace period to sit out. */
+	xa_destroy(&group->values);
+	kfree(group);
+	return ret;
 }
 
 /*
@@ -828,13 +922,14 @@ static struct iosignalfd_item *new_item(const struct iosignalfd_spec *spec)
 	item->value = spec->value;
 	item->fanout = spec->fanout;
 	item->eventfd = spec->eventfd;
+	item->file = spec->file;
 	item->post = spec->post;
 
 	return item;
 }
 
 static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
-		    struct iosignalfd_item *item, struct file *watched)
+		    struct iosignalfd_item *item, bool watch)
 {
 	int ret;
 
@@ -843,8 +938,8 @@ static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
 	/* What has hung up doesn't stand in the way of what takes its place. */
 	reap_gone(kvm);
 
-	if (watched) {
-		ret = iosignalfd_watch(kvm, watched, &item->watch_node,
+	if (watch) {
+		ret = iosignalfd_watch(kvm, spec->file, &item->watch_node,
 				       &item->watch);
 		if (ret)
 			return ret;
@@ -874,14 +969,14 @@ static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
  * to post to without a length, an address to post to that isn't a multiple of
  * it, or an fd that isn't an eventfd; -EFAULT for an address to post to that
  * isn't user space's; -EBADF for an fd that isn't open; -EEXIST if one of these
- * writes is taken already, and not to be shared; -ENOMEM.
+ * writes is taken already, and not to be shared, by an eventfd that has a file;
+ * -ENOMEM.
  */
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args)
 {
 	const struct kvm_iosignalfd *args = to_args(user_args);
 	struct iosignalfd_spec spec = to_spec(args);
 	struct iosignalfd_item *item;
-	bool watch;
 	int ret;
 
 	ret = check_args(args);
@@ -893,7 +988,8 @@ int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args
 	if (!fd_file(f))
 		return -EBADF;
 
-	spec.eventfd = eventfd_ctx_fileget(fd_file(f));
+	spec.file = fd_file(f);
+	spec.eventfd = eventfd_ctx_fileget(spec.file);
 	if (IS_ERR(spec.eventfd))
 		return PTR_ERR(spec.eventfd);
 
@@ -903,10 +999,9 @@ int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args
 		return -ENOMEM;
 	}
 
-	watch = args->flags & KVM_IOSIGNALFD_FLAG_HANGUP;
-
 	mutex_lock(&kvm->iosignalfds.lock);
-	ret = add_item(kvm, &spec, item, watch ? fd_file(f) : NULL);
+	ret = add_item(kvm, &spec, item,
+		       args->flags & KVM_IOSIGNALFD_FLAG_HANGUP);
 	if (!ret)
 		forget_all(kvm);
 	mutex_unlock(&kvm->iosignalfds.lock);

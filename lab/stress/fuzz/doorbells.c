@@ -70,6 +70,7 @@ void do_assign_io(void)
 	ret = call(vm, &reg, fd->fd, flags);
 	expect("KVM_IOSIGNALFD", ret, want);
 	if (!want) {
+		make_room(vm, &reg);
 		*slot = reg;
 		reg.event->users++;
 	}

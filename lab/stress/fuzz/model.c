@@ -293,26 +293,28 @@ bool takes(const struct reg *reg, bool pio, uint64_t addr, uint32_t len,
 			      (!reg->match || reg->value == value)));
 }
 
+/* Would one write be both's, and not to be shared? */
+static bool collide(const struct reg *reg, const struct reg *new)
+{
+	if (!reg->event || reg->pio != new->pio || reg->addr != new->addr)
+		return false;
+	if (reg->len != new->len)
+		return !reg->len || !new->len;
+	if (reg->match != new->match)
+		return true;
+	if (reg->match && reg->value != new->value)
+		return false;
+	return !reg->fanout || !new->fanout || reg->event == new->event;
+}
+
+/* By one whose eventfd somebody still has. */
 bool is_taken(struct vm *vm, const struct reg *new)
 {
 	struct reg *reg;
 
-	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++) {
-		if (!reg->event || reg->pio != new->pio ||
-		    reg->addr != new->addr)
-			continue;
-		if (reg->len != new->len) {
-			if (!reg->len || !new->len)
-				return true;
-			continue;
-		}
-		if (reg->match != new->match)
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
+		if (collide(reg, new) && reg->event->files)
 			return true;
-		if (reg->match && reg->value != new->value)
-			continue;
-		if (!reg->fanout || !new->fanout || reg->event == new->event)
-			return true;
-	}
 	return false;
 }
 
@@ -377,6 +379,16 @@ void say_reg(const char *what, struct vm *vm, struct fd *fd,
 	    reg->hangup ? ", till hang-up" : "",
 	    !reg->post ? "" : reg->post == nowhere ? ", posted nowhere" :
 	    ", posted");
+}
+
+/* The others make room. */
+void make_room(struct vm *vm, const struct reg *new)
+{
+	struct reg *reg;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
+		if (collide(reg, new))
+			drop_reg(reg);
 }
 
 /* What was to go with the eventfd has gone, at the latest when the next call returns. */

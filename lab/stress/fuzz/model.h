@@ -131,6 +131,7 @@ bool same_writes(const struct reg *reg, const struct reg *like);
 struct reg *same_reg(struct vm *vm, const struct reg *like);
 struct reg *free_reg(struct vm *vm);
 void drop_reg(struct reg *reg);
+void make_room(struct vm *vm, const struct reg *new);
 void end_hung_up(struct event *event);
 uint32_t reg_flags(const struct reg *reg);
 int call(struct vm *vm, const struct reg *reg, int fd, uint32_t flags);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "io_vm.h"
@@ -630,12 +631,40 @@ static void assert_exits_in_time(struct kvm_vcpu *vcpu, const struct kvm_iosigna
 	WAIT_FOR(do_io(vcpu, &io), "Writes still ring for an eventfd that nobody has");
 }
 
+/* It still has its writes, whose signals nobody gets. */
+static void assert_stays(struct kvm_vcpu *vcpu, const struct kvm_iosignalfd *sig)
+{
+	struct io_access io = {
+		.addr = sig->addr, .len = sig->len ?: 4, .val = sig->trigger,
+		.pio = sig->flags & FLAG_PIO, .write = true,
+	};
+
+	TEST_ASSERT(!do_io(vcpu, &io), "A write came to user space");
+}
+
+static void send_fd(int socket, int fd)
+{
+	char control[CMSG_SPACE(sizeof(fd))] = { }, byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	TEST_ASSERT(sendmsg(socket, &msg, 0) == 1, "sendmsg(): %s", strerror(errno));
+}
+
 /*
  * The last close of an eventfd takes its registrations away, at once as far as
  * others that take their place can tell.
  *
- * Pins B59: without the flag, as in every kernel before, the address stays taken
- * by an eventfd that nobody can name.
+ * Pins B59: without the flag, as in every kernel before, its writes signal an
+ * eventfd that nobody has.
  */
 TEST_F(bus, hangup)
 {
@@ -671,12 +700,96 @@ TEST_F(bus, hangup)
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, other.fd);
 	io_unassign_ok(self->vm, other);
 
-	/* Without the flag it stays. */
+	/* Without the flag it stays, and rings in vain. */
 	sig.flags &= ~FLAG_HANGUP;
 	sig.fd = new_eventfd();
 	io_assign_ok(self->vm, sig);
 	close(sig.fd);
-	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, other), "Without FLAG_HANGUP");
+	assert_stays(self->vcpu, &sig);
+}
+
+/*
+ * A registration whose eventfd was closed by everybody makes room for another one,
+ * of whatever kind, and for nothing else.  Pins B59 without the flag: the address
+ * was taken for good.
+ */
+TEST_F(bus, closed_makes_room)
+{
+	struct kvm_iosignalfd old = self->sig, new = self->sig;
+	int kind, sockets[2];
+
+	/* Any length, any value, one value; shared; with other lengths about. */
+	for (kind = 0; kind < 5 * 5; kind++) {
+		struct kvm_iosignalfd *sig;
+		bool fits;
+		int i;
+
+		for (i = 0; i < 2; i++) {
+			int k = i ? kind / 5 : kind % 5;
+
+			sig = i ? &new : &old;
+			sig->len = k ? 4 : 0;
+			sig->trigger = 9;
+			sig->flags = self->flags | (k == 2 || k == 4 ? FLAG_TRIGGER : 0) |
+				     (k >= 3 ? FLAG_FANOUT : 0);
+		}
+		old.fd = new_eventfd();
+		io_assign_ok(self->vm, old);
+		/* Those that share have no need of the other one's place. */
+		fits = kind / 5 == kind % 5 && kind % 5 >= 3;
+		ASSERT_ERRNO(fits ? 0 : EEXIST, iosignalfd(self->vm, new), "Kind %d, it's open",
+			     kind);
+		if (fits)
+			io_unassign_ok(self->vm, new);
+
+		close(old.fd);
+		assert_stays(self->vcpu, &old);
+		io_assign_ok(self->vm, new);
+		assert_write(self->vcpu, self->flags, new.addr, 4, 9, new.fd, true);
+		io_unassign_ok(self->vm, new);
+
+		new.flags |= FLAG_ANY_FD;
+		if (fits)
+			io_unassign_ok(self->vm, new);
+		ASSERT_ERRNO(ENOENT, io_unassign(self->vm, new), "Kind %d, it's gone", kind);
+	}
+
+	/* Not while there is a file anywhere: here in a message that nobody reads. */
+	old = self->sig;
+	new = self->sig;
+	old.fd = new_eventfd();
+	io_assign_ok(self->vm, old);
+	TEST_ASSERT(!socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets), "socketpair(): %s",
+		    strerror(errno));
+	send_fd(sockets[0], old.fd);
+	close(old.fd);
+	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, new), "Its file is on its way");
+	close(sockets[0]);
+	close(sockets[1]);
+	io_assign_ok(self->vm, new);
+	assert_rings(self->vcpu, self->flags, new.addr, 4, 1, new.fd);
+}
+
+/* Of many in the way all have to be of nobody's, or all stay. */
+TEST_F(bus, closed_among_others)
+{
+	struct kvm_iosignalfd sig = self->sig, any = self->sig;
+	int closed = new_eventfd(), open = new_eventfd(), i;
+
+	sig.flags |= FLAG_TRIGGER;
+	for (i = 0; i < 100; i++) {
+		sig.trigger = i;
+		sig.fd = i == 77 ? open : closed;
+		io_assign_ok(self->vm, sig);
+	}
+	close(closed);
+	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, any), "One of a hundred is open");
+	TEST_ASSERT(vm_get_stat(self->vm, "nr_iosignalfds") == 100,
+		    "An assign that failed has taken others' away");
+	close(open);
+	io_assign_ok(self->vm, any);
+	TEST_ASSERT(vm_get_stat(self->vm, "nr_iosignalfds") == 1, "Some are left");
+	assert_rings(self->vcpu, self->flags, sig.addr, 4, 77, any.fd);
 }
 
 /* One eventfd in many places and two VMs; those with the flag go, and no other. */
@@ -710,8 +823,7 @@ TEST_F(bus, hangup_of_many)
 		io_assign_ok(vm, sig);
 		assert_rings(self->vcpu, self->flags, sig.addr, 4, i, sig.fd);
 	}
-	plain.fd = self->fd;
-	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, plain), "The one without FLAG_HANGUP");
+	assert_stays(self->vcpu, &plain);
 
 	kvm_vm_free(vm);
 }
