@@ -24,6 +24,7 @@
 #include <linux/debugfs.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <linux/hash.h>
 #include <linux/interval_tree.h>
 #include <linux/kvm_host.h>
 #include <linux/seq_file.h>
@@ -36,6 +37,9 @@
 #include "eventfd_ids.h"
 #include "iosignalfd.h"
 #include "iosignalfd_watch.h"
+
+/* How many that have hung up end at a time. */
+#define REAP_BATCH	64
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/kvm_iosignalfd.h>
@@ -132,13 +136,17 @@ static struct iosignalfd_group *dev_to_group(struct kvm_io_device *dev)
 	return to_group(container_of(dev, struct kvm_io_point, dev));
 }
 
-/* An xarray's index is a long, a guest's value has 64 bits everywhere. */
+/*
+ * An xarray's index is a long, a guest's value has 64 bits everywhere.  Where that is
+ * more, long values may meet at an index; they count as one there for how many items
+ * it takes.
+ */
 static unsigned long value_index(u64 value)
 {
-	if (BITS_PER_LONG == 64)
+	if (BITS_PER_LONG == 64 || !upper_32_bits(value))
 		return value;
 
-	return lower_32_bits(value) ^ upper_32_bits(value);
+	return hash_64(value, 32);
 }
 
 /*
@@ -636,24 +644,40 @@ static struct iosignalfd_item *find_obstacle(struct kvm *kvm,
 	return NULL;
 }
 
-static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
-		     struct iosignalfd_item *item, bool wildcard)
+/* The items that stand in one chain with those of @spec, a few of them. */
+static struct iosignalfd_item *chain_of(struct kvm *kvm,
+					struct iosignalfd_group *group,
+					const struct iosignalfd_spec *spec)
 {
-	unsigned long index = value_index(item->value);
-	int ret;
+	if (spec->wildcard)
+		return locked_wildcard(kvm, group);
+
+	return xa_load(&group->values, value_index(spec->value));
+}
+
+static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
+		     struct iosignalfd_item *item,
+		     const struct iosignalfd_spec *spec)
+{
+	struct iosignalfd_item *first = chain_of(kvm, group, spec);
+	struct iosignalfd_item *other;
+	int nr = 0, ret;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
+	for (other = first; other; other = locked_next(kvm, other))
+		if (++nr == KVM_IOSIGNALFD_MAX_FANOUT)
+			return -EUSERS;
+
 	/* A vCPU that meets the item may look at all of it. */
 	item->group = group;
+	RCU_INIT_POINTER(item->next, first);
 
-	if (wildcard) {
-		RCU_INIT_POINTER(item->next, locked_wildcard(kvm, group));
+	if (spec->wildcard) {
 		rcu_assign_pointer(group->wildcard, item);
 	} else {
-		RCU_INIT_POINTER(item->next, xa_load(&group->values, index));
-		ret = xa_err(xa_store(&group->values, index, item,
-				      GFP_KERNEL_ACCOUNT));
+		ret = xa_err(xa_store(&group->values, value_index(item->value),
+				      item, GFP_KERNEL_ACCOUNT));
 		if (ret)
 			return ret;
 	}
@@ -759,6 +783,39 @@ static int make_room(struct kvm *kvm, const struct iosignalfd_spec *spec,
 	return 0;
 }
 
+/* One with which @spec's item would share its writes, and whose eventfd is dead. */
+static struct iosignalfd_item *dead_sharer(struct kvm *kvm,
+					   struct iosignalfd_group *group,
+					   const struct iosignalfd_spec *spec)
+{
+	struct iosignalfd_item *item = chain_of(kvm, group, spec);
+
+	while (item && iosignalfd_alive(item))
+		item = locked_next(kvm, item);
+
+	return item;
+}
+
+/* Put @item into a group that has others. */
+static int join_group(struct kvm *kvm, struct iosignalfd_group *group,
+		      struct iosignalfd_item *item,
+		      const struct iosignalfd_spec *spec)
+{
+	int ret = link_item(kvm, group, item, spec);
+	struct iosignalfd_item *dead;
+
+	if (ret != -EUSERS)
+		return ret;
+
+	/* The group stays: there are more in the chain. */
+	dead = dead_sharer(kvm, group, spec);
+	if (!dead)
+		return -EUSERS;
+
+	remove_item(kvm, dead);
+	return link_item(kvm, group, item, spec);
+}
+
 /* Find or make the group and put @item into it; all of it or nothing. */
 static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
 		       struct iosignalfd_item *item)
@@ -770,14 +827,14 @@ static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
 	if (ret)
 		return ret;
 	if (group)
-		return link_item(kvm, group, item, spec->wildcard);
+		return join_group(kvm, group, item, spec);
 
 	group = new_group(spec);
 	if (!group)
 		return -ENOMEM;
 
 	/* The group goes on the bus with its first item in it. */
-	ret = link_item(kvm, group, item, spec->wildcard);
+	ret = link_item(kvm, group, item, spec);
 	if (!ret) {
 		ret = kvm_io_bus_register_point(kvm, spec->bus, spec->addr,
 						&group->point);
@@ -792,25 +849,36 @@ static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
 }
 
 /*
- * End the registrations whose eventfd has hung up.  The work does this, and so
- * does whoever changes registrations, since it may be there before the work.
+ * End some of the registrations whose eventfds have hung up.  The work does this,
+ * a few at a time, and so does whoever changes registrations, since it may be
+ * there before the work.  Those that are left then are in nobody's way: who meets
+ * one knows it.
  */
-static void reap_gone(struct kvm *kvm)
+static void reap_some(struct kvm *kvm)
 {
-	struct iosignalfd_watch *watch, *next_watch;
 	struct iosignalfd_item *item, *next;
+	struct iosignalfd_watch *watch;
+	struct llist_node *node;
+	int left = REAP_BATCH;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
-	if (llist_empty(&kvm->iosignalfds.gone))
+	if (likely(llist_empty(&kvm->iosignalfds.gone)))
 		return;
 
-	llist_for_each_entry_safe(watch, next_watch,
-				  llist_del_all(&kvm->iosignalfds.gone),
-				  gone_node) {
-		list_for_each_entry_safe(item, next, &watch->items, watch_node)
+	while (left-- > 0 && (node = llist_del_first(&kvm->iosignalfds.gone))) {
+		watch = llist_entry(node, struct iosignalfd_watch, gone_node);
+
+		list_for_each_entry_safe(item, next, &watch->items, watch_node) {
+			if (left-- <= 0)
+				break;
 			remove_item(kvm, item);
-		kfree(watch);
+		}
+
+		if (list_empty(&watch->items))
+			kfree(watch);
+		else
+			llist_add(node, &kvm->iosignalfds.gone);
 	}
 }
 
@@ -818,9 +886,13 @@ static void reap_work(struct work_struct *work)
 {
 	struct kvm *kvm = container_of(work, struct kvm, iosignalfds.reap);
 
-	mutex_lock(&kvm->iosignalfds.lock);
-	reap_gone(kvm);
-	mutex_unlock(&kvm->iosignalfds.lock);
+	/* Others get their turn between the batches, and the processor theirs. */
+	while (!llist_empty(&kvm->iosignalfds.gone)) {
+		mutex_lock(&kvm->iosignalfds.lock);
+		reap_some(kvm);
+		mutex_unlock(&kvm->iosignalfds.lock);
+		cond_resched();
+	}
 }
 
 /* What user space asks for */
@@ -936,11 +1008,11 @@ static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
 	/* What has hung up doesn't stand in the way of what takes its place. */
-	reap_gone(kvm);
+	reap_some(kvm);
 
 	if (watch) {
-		ret = iosignalfd_watch(kvm, spec->file, &item->watch_node,
-				       &item->watch);
+		ret = iosignalfd_watch(kvm, spec->file, spec->eventfd,
+				       &item->watch_node, &item->watch);
 		if (ret)
 			return ret;
 	}
@@ -970,7 +1042,7 @@ static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
  * it, or an fd that isn't an eventfd; -EFAULT for an address to post to that
  * isn't user space's; -EBADF for an fd that isn't open; -EEXIST if one of these
  * writes is taken already, and not to be shared, by an eventfd that has a file;
- * -ENOMEM.
+ * -EUSERS if KVM_IOSIGNALFD_MAX_FANOUT share them already; -ENOMEM.
  */
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args)
 {
@@ -1053,9 +1125,11 @@ static int remove_all(struct kvm *kvm, const struct iosignalfd_spec *spec)
 		/* With its last item the group goes, after a grace period. */
 		if (group->nr_items == 1)
 			group = NULL;
+		/* What has hung up is as good as gone. */
+		if (!item->watch || !READ_ONCE(item->watch->gone))
+			ret = 0;
 		remove_item(kvm, item);
 		cond_resched();
-		ret = 0;
 	}
 
 	return ret;
@@ -1089,7 +1163,7 @@ int kvm_iosignalfd_deassign(struct kvm *kvm,
 	}
 
 	mutex_lock(&kvm->iosignalfds.lock);
-	reap_gone(kvm);
+	reap_some(kvm);
 	ret = any ? remove_all(kvm, &spec) : remove_one(kvm, &spec);
 	mutex_unlock(&kvm->iosignalfds.lock);
 
@@ -1242,6 +1316,7 @@ void kvm_iosignalfd_init(struct kvm *kvm)
 	/* What a new vCPU remembers, nothing, is of generation 0. */
 	kvm->iosignalfds.gen = 1;
 	INIT_LIST_HEAD(&kvm->iosignalfds.items);
+	xa_init_flags(&kvm->iosignalfds.watches, XA_FLAGS_ACCOUNT);
 	init_llist_head(&kvm->iosignalfds.gone);
 	INIT_WORK(&kvm->iosignalfds.reap, reap_work);
 }

@@ -11,6 +11,13 @@
 	 KVM_IOSIGNALFD_FLAG_POST_WRITE | KVM_IOSIGNALFD_FLAG_HANGUP |	\
 	 KVM_IOSIGNALFD_FLAG_ANY_FD)
 
+/*
+ * What KVM_CAP_IOSIGNALFD_FANOUT tells: how many may share a write.  They are all
+ * signalled without a chance to be preempted, each of which takes as long as whoever
+ * waits for it to be woken: some microseconds, so a fraction of a millisecond in all.
+ */
+#define KVM_IOSIGNALFD_MAX_FANOUT	64
+
 void kvm_iosignalfd_init(struct kvm *kvm);
 void kvm_iosignalfd_stop(struct kvm *kvm);
 void kvm_iosignalfd_destroy(struct kvm *kvm);

@@ -4,7 +4,7 @@
  *
  * What waits on an eventfd is looked at with each signal.  So there is one watch
  * for a VM and an eventfd, however many items ring it, and only where it was
- * asked for.  It is found among those who wait on the eventfd.
+ * asked for.
  *
  * The hang-up finds the wait queue locked and can do no more than leave word: it
  * puts the watch on kvm->iosignalfds.gone and has kvm->iosignalfds.reap run.
@@ -35,83 +35,90 @@ static int watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		return 0;
 
 	lockdep_assert_held(&watch->queue->lock);
-	watch->gone = true;
+	WRITE_ONCE(watch->gone, true);
 	llist_add(&watch->gone_node, &kvm->iosignalfds.gone);
 	queue_work(system_unbound_wq, &kvm->iosignalfds.reap);
 
 	return 0;
 }
 
-/* Polling tells the wait queue; @found is the VM's watch there, maybe @fresh. */
+/* Polling tells the wait queue. */
 struct watch_poll {
 	poll_table table;
-	struct iosignalfd_watch *fresh;
-	struct iosignalfd_watch *found;
+	struct iosignalfd_watch *watch;
 };
 
 static void watch_queue(struct file *file, wait_queue_head_t *queue,
 			poll_table *table)
 {
-	struct watch_poll *poll = container_of(table, struct watch_poll, table);
-	struct iosignalfd_watch *fresh = poll->fresh;
-	wait_queue_entry_t *wait;
+	struct iosignalfd_watch *watch =
+		container_of(table, struct watch_poll, table)->watch;
 
+	watch->queue = queue;
+
+	/* Behind the consumers, who are in more of a hurry. */
 	spin_lock_irq(&queue->lock);
-
-	list_for_each_entry(wait, &queue->head, entry) {
-		struct iosignalfd_watch *watch =
-			container_of(wait, struct iosignalfd_watch, wait);
-
-		if (wait->func == watch_wake && watch->kvm == fresh->kvm) {
-			poll->found = watch;
-			break;
-		}
-	}
-
-	if (!poll->found) {
-		fresh->queue = queue;
-		/* Behind the consumers, who are in more of a hurry. */
-		__add_wait_queue_entry_tail(queue, &fresh->wait);
-		poll->found = fresh;
-	}
-
+	__add_wait_queue_entry_tail(queue, &watch->wait);
 	spin_unlock_irq(&queue->lock);
+}
+
+static struct iosignalfd_watch *new_watch(struct kvm *kvm, struct file *file,
+					  struct eventfd_ctx *eventfd)
+{
+	struct iosignalfd_watch *watch;
+	struct watch_poll poll = { };
+	int ret;
+
+	watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
+	if (!watch)
+		return NULL;
+
+	watch->kvm = kvm;
+	watch->eventfd = eventfd;
+	INIT_LIST_HEAD(&watch->items);
+	init_waitqueue_func_entry(&watch->wait, watch_wake);
+
+	ret = xa_err(xa_store(&kvm->iosignalfds.watches, (unsigned long)eventfd,
+			      watch, GFP_KERNEL_ACCOUNT));
+	if (ret) {
+		kfree(watch);
+		return NULL;
+	}
+
+	poll.watch = watch;
+	init_poll_funcptr(&poll.table, watch_queue);
+	vfs_poll(file, &poll.table);
+
+	return watch;
 }
 
 /**
  * iosignalfd_watch - have an item's eventfd watched
  * @kvm: the VM
  * @file: the eventfd's file
+ * @eventfd: the eventfd
  * @node: the item's, to be put into the watch's list
  * @watch: where the watch is put; the item must leave it by iosignalfd_unwatch()
  *
+ * The VM's watch is found without a look at who else waits on the eventfd: there
+ * may be any number of these, and the wait queue's lock has interrupts off.
  * Context: process context, kvm->iosignalfds.lock; the caller holds @file, so
  * that there is no hang-up yet, and the item a reference to the eventfd.
  * Return: 0, or -ENOMEM with nothing done.
  */
 int iosignalfd_watch(struct kvm *kvm, struct file *file,
-		     struct list_head *node, struct iosignalfd_watch **watch)
+		     struct eventfd_ctx *eventfd, struct list_head *node,
+		     struct iosignalfd_watch **watch)
 {
-	struct watch_poll poll = { };
-
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
-	poll.fresh = kzalloc(sizeof(*poll.fresh), GFP_KERNEL_ACCOUNT);
-	if (!poll.fresh)
+	*watch = xa_load(&kvm->iosignalfds.watches, (unsigned long)eventfd);
+	if (!*watch)
+		*watch = new_watch(kvm, file, eventfd);
+	if (!*watch)
 		return -ENOMEM;
 
-	poll.fresh->kvm = kvm;
-	INIT_LIST_HEAD(&poll.fresh->items);
-	init_waitqueue_func_entry(&poll.fresh->wait, watch_wake);
-
-	init_poll_funcptr(&poll.table, watch_queue);
-	vfs_poll(file, &poll.table);
-
-	if (poll.found != poll.fresh)
-		kfree(poll.fresh);
-
-	list_add_tail(node, &poll.found->items);
-	*watch = poll.found;
+	list_add_tail(node, &(*watch)->items);
 	return 0;
 }
 
@@ -130,6 +137,7 @@ void iosignalfd_unwatch(struct iosignalfd_watch *watch, struct list_head *node)
 	if (!list_empty(&watch->items))
 		return;
 
+	xa_erase(&watch->kvm->iosignalfds.watches, (unsigned long)watch->eventfd);
 	/* It takes the queue's lock: no wake-up is in @watch, and none comes. */
 	remove_wait_queue(watch->queue, &watch->wait);
 	if (!watch->gone)

@@ -2,6 +2,7 @@
 #ifndef __KVM_IOSIGNALFD_WATCH_H__
 #define __KVM_IOSIGNALFD_WATCH_H__
 
+#include <linux/eventfd.h>
 #include <linux/kvm_host.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -10,6 +11,8 @@
 /**
  * struct iosignalfd_watch - one VM's look-out for one eventfd's hang-up
  * @kvm: the VM; it outlives the watch
+ * @eventfd: the eventfd, by which the watch is found in kvm->iosignalfds.watches;
+ *	the items hold it
  * @items: who is to be told; not empty until the last has left, under
  *	kvm->iosignalfds.lock
  * @gone: the eventfd has hung up; set under the lock of its wait queue
@@ -19,6 +22,7 @@
  */
 struct iosignalfd_watch {
 	struct kvm *kvm;
+	struct eventfd_ctx *eventfd;
 	struct list_head items;
 	bool gone;
 	struct llist_node gone_node;
@@ -27,7 +31,8 @@ struct iosignalfd_watch {
 };
 
 int iosignalfd_watch(struct kvm *kvm, struct file *file,
-		     struct list_head *node, struct iosignalfd_watch **watch);
+		     struct eventfd_ctx *eventfd, struct list_head *node,
+		     struct iosignalfd_watch **watch);
 void iosignalfd_unwatch(struct iosignalfd_watch *watch, struct list_head *node);
 
 #endif /* __KVM_IOSIGNALFD_WATCH_H__ */

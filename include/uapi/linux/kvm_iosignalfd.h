@@ -25,7 +25,8 @@
  * take the registration away that is on another one.
  *
  * Share these writes with other registrations that have this flag and an eventfd
- * of their own; a write signals all of them.
+ * of their own; a write signals all of them.  EUSERS when as many share them as
+ * KVM_CAP_IOSIGNALFD_FANOUT tells.
  */
 #define KVM_IOSIGNALFD_FLAG_FANOUT	(1 << 30)
 /* Before the signal store the written value at @post_addr. */
@@ -74,5 +75,7 @@ struct kvm_iosignalfd {
  * given out one after the other, so that it can't come to mean something else.
  */
 #define KVM_CAP_IOSIGNALFD	4132
+/* How many registrations may share a write by KVM_IOSIGNALFD_FLAG_FANOUT. */
+#define KVM_CAP_IOSIGNALFD_FANOUT	4133
 
 #endif /* _UAPI_LINUX_KVM_IOSIGNALFD_H */

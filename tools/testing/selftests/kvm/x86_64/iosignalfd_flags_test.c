@@ -154,6 +154,60 @@ TEST_F(bus, fanout)
 		close(fds[i]);
 }
 
+/*
+ * As many share a write as KVM_CAP_IOSIGNALFD_FANOUT says, and one more once another
+ * has gone.  Pins a write that kept the processor for as many as there were.
+ */
+TEST_F(bus, fanout_limit)
+{
+	int max = vm_check_cap(self->vm, KVM_CAP_IOSIGNALFD_FANOUT), kind, i;
+	struct kvm_iosignalfd sig = self->sig;
+	int *fds = calloc(max + 1, sizeof(*fds));
+
+	TEST_ASSERT(max >= 16 && max <= 256, "KVM_CAP_IOSIGNALFD_FANOUT: got %d", max);
+	TEST_ASSERT(fds, "calloc() failed");
+	for (i = 0; i <= max; i++)
+		fds[i] = new_eventfd();
+
+	for (kind = 0; kind < 2; kind++) {
+		sig.flags = self->flags | FLAG_FANOUT | (kind ? FLAG_TRIGGER : 0);
+		sig.trigger = 7;
+		for (i = 0; i < max; i++) {
+			sig.fd = fds[i];
+			io_assign_ok(self->vm, sig);
+		}
+		assert_rings_all(self->vcpu, &sig, 7, fds, max);
+
+		sig.fd = fds[max];
+		ASSERT_ERRNO(EUSERS, iosignalfd(self->vm, sig), "One more than %d", max);
+		sig.fd = fds[max / 2];
+		ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, sig), "One of them again");
+		assert_rings_all(self->vcpu, &sig, 7, fds, max);
+		TEST_ASSERT(!take(fds[max]), "The one that was refused was signalled");
+
+		/* In the place of one that was deassigned, or that nobody has. */
+		io_unassign_ok(self->vm, sig);
+		sig.fd = fds[max];
+		io_assign_ok(self->vm, sig);
+		close(fds[0]);
+		fds[0] = new_eventfd();
+		sig.fd = fds[0];
+		io_assign_ok(self->vm, sig);
+		sig.fd = fds[max / 2];
+		ASSERT_ERRNO(EUSERS, iosignalfd(self->vm, sig), "It's full again");
+		fds[max / 2] = fds[max];
+		fds[max] = sig.fd;
+		assert_rings_all(self->vcpu, &sig, 7, fds, max);
+
+		sig.flags |= FLAG_ANY_FD;
+		io_unassign_ok(self->vm, sig);
+	}
+
+	for (i = 0; i <= max; i++)
+		close(fds[i]);
+	free(fds);
+}
+
 /* Only who wants to share does, and nobody has a write twice. */
 TEST_F(bus, fanout_errno)
 {
@@ -826,6 +880,61 @@ TEST_F(bus, hangup_of_many)
 	assert_stays(self->vcpu, &plain);
 
 	kvm_vm_free(vm);
+}
+
+static uint64_t usec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ull + ts.tv_nsec / 1000;
+}
+
+/*
+ * Whoever deassigns something else doesn't wait till all are gone that hang up with
+ * one close.  By the shortest of some rounds, as the machine may be busy.
+ *
+ * Pins an ioctl that did all of that by itself, and without a reschedule.
+ */
+TEST_F(bus, hangup_of_very_many)
+{
+	const int nr = rounds(20000);
+	uint64_t start, assign, wait, shortest = -1ull, longest = 0;
+	struct kvm_iosignalfd sig = self->sig, other = self->sig;
+	int round, i;
+
+	other.addr += 8;
+	for (round = 0; round < 5; round++) {
+		sig.fd = new_eventfd();
+		sig.flags |= FLAG_HANGUP | FLAG_TRIGGER;
+		start = usec();
+		for (i = 0; i < nr; i++) {
+			sig.trigger = i;
+			io_assign_ok(self->vm, sig);
+		}
+		assign = usec() - start;
+		longest = max(longest, assign);
+		io_assign_ok(self->vm, other);
+
+		close(sig.fd);
+		start = usec();
+		io_unassign_ok(self->vm, other);
+		wait = usec() - start;
+		shortest = min(shortest, wait);
+
+		/* They have gone all the same, as far as anyone can tell, and then are. */
+		sig.flags |= FLAG_ANY_FD;
+		sig.trigger = nr - 1;
+		ASSERT_ERRNO(ENOENT, io_unassign(self->vm, sig), "Deassign what has hung up");
+		sig.flags &= ~FLAG_ANY_FD;
+		WAIT_FOR(!vm_get_stat(self->vm, "nr_iosignalfds"), "They don't go");
+	}
+
+	pr_info("%d were assigned in %lu us; when they hung up a deassign took %lu us\n", nr,
+		longest, shortest);
+	TEST_ASSERT(shortest < longest / 20,
+		    "%d were assigned in %lu us; when they hung up a deassign took %lu us", nr,
+		    longest, shortest);
 }
 
 /* An irqfd on the same eventfd hears of the hang-up as well, and neither minds. */

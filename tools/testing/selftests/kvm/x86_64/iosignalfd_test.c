@@ -1490,6 +1490,7 @@ TEST(capability)
 		SKIP(return, "KVM doesn't know the name: KVM_CAP_IOSIGNALFD is 0");
 
 	TEST_ASSERT(got == want, "KVM_CAP_IOSIGNALFD: wanted 0x%x, got 0x%x", want, got);
+	TEST_ASSERT(kvm_check_cap(KVM_CAP_IOSIGNALFD_FANOUT) > 0, "No KVM_CAP_IOSIGNALFD_FANOUT");
 	got = vm_check_cap(vm, KVM_CAP_IOSIGNALFD);
 	TEST_ASSERT(got == want, "KVM_CAP_IOSIGNALFD of a VM: wanted 0x%x, got 0x%x", want, got);
 
