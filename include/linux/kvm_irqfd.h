@@ -19,10 +19,7 @@
  * @irqfds: the level irqfds of this GSI, by @resampler_link; changed under
  *	kvm->irqfds.resampler_lock, read under kvm_irqfd_srcu
  * @flags: see irqfd_level.c
- * @storm_lock: for @echoes and @echoes_since
- * @echoes: how many too many there have been of late, see irqfd_level.c
- * @echoes_since: in jiffies, when that was true
- * @later: tells @irqfds when a storm is over
+ * @signal: tells @irqfds where an acknowledge may not
  * @sent: where no irqchip of KVM's has the line: the message that raised it
  * @sent_link: in kvm->irqfds.sent until that is acknowledged; under
  *	kvm->irqfds.sent_lock, as is @sent
@@ -33,11 +30,7 @@ struct kvm_irqfd_resampler {
 	struct list_head irqfds;
 	unsigned long flags;
 
-	/* For the next two. */
-	spinlock_t storm_lock;
-	unsigned long echoes;
-	unsigned long echoes_since;
-	struct delayed_work later;
+	struct work_struct signal;
 
 	struct kvm_kernel_irq_routing_entry sent;
 	struct list_head sent_link;

@@ -70,8 +70,9 @@ EXPORT_SYMBOL_GPL(kvm_irq_has_notifier);
  * @kvm: the VM
  * @gsi: the GSI
  *
- * Context: a read section of kvm->irq_srcu, interrupts on, no lock of an irqchip
- * held: notifiers take those.
+ * Context: a read section of kvm->irq_srcu, no lock of an irqchip held: notifiers
+ * take those.  Interrupts may be off where kvm_set_irq() may be called so, and no
+ * notifier on the list needs them on.
  */
 void kvm_notify_acked_gsi(struct kvm *kvm, int gsi)
 {

@@ -47,7 +47,6 @@ bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
-void kvm_irqfd_level_signalled(void);
 void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi);
 void kvm_irqfd_level_rerouted(struct kvm *kvm);
 #else

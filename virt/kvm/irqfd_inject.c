@@ -295,8 +295,6 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 
 defer:
 	srcu_read_unlock(&kvm->irq_srcu, idx);
-	if (irqfd->resampler)
-		kvm_irqfd_level_signalled();
 	defer(irqfd, kvm);
 }
 

@@ -23,10 +23,10 @@
  */
 
 #include <linux/eventfd.h>
-#include <linux/jiffies.h>
 #include <linux/kvm_host.h>
 #include <linux/kvm_irqfd.h>
 #include <linux/lockdep.h>
+#include <linux/preempt.h>
 #include <linux/rculist.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
@@ -42,58 +42,10 @@
 #define RESAMPLER_RAISED	1
 
 /*
- * A device that never takes its line down is told, raises it again there and
- * then, and interrupts for ever, with the guest doing nothing else.  Who has done
- * so that much more often than so many times a second is told a moment later,
- * which leaves time for everything else.
- *
- * What gives it away is the echo: the thread that tells signals a level irqfd
- * before it is through.  Who looks after a device first, however busy that is,
- * signals from another thread or an interrupt; the time that takes is the guest's.
+ * User space chooses how many level irqfds a GSI has.  With interrupts off no more
+ * than that many are told at a stretch.
  */
-#define STORM_ECHOES	10000
-#define STORM_ECHOES_PER_SEC	100
-#define STORM_PAUSE	(HZ / 100 ?: 1)
-
-/**
- * kvm_irqfd_level_signalled - a level irqfd's eventfd was signalled
- *
- * Context: whoever signals.
- */
-void kvm_irqfd_level_signalled(void)
-{
-	struct kvm_vcpu *vcpu = in_task() ? kvm_get_running_vcpu() : NULL;
-
-	/* Not an interrupt's that came over a vCPU: its own doing. */
-	if (vcpu)
-		++vcpu->level_signals;
-}
-
-static void note_echo(struct kvm_irqfd_resampler *resampler)
-{
-	spin_lock(&resampler->storm_lock);
-	++resampler->echoes;
-	spin_unlock(&resampler->storm_lock);
-}
-
-static bool is_storm(struct kvm_irqfd_resampler *resampler)
-{
-	unsigned long now = jiffies, faded;
-	bool storm;
-
-	spin_lock(&resampler->storm_lock);
-	faded = (now - resampler->echoes_since) * STORM_ECHOES_PER_SEC / HZ;
-	if (faded) {
-		resampler->echoes -= min(resampler->echoes, faded);
-		resampler->echoes_since = now;
-	}
-	storm = resampler->echoes >= STORM_ECHOES;
-	if (storm)
-		resampler->echoes = 0;
-	spin_unlock(&resampler->storm_lock);
-
-	return storm;
-}
+#define MAX_IRQS_OFF	16
 
 /* Each of them, whoever raised.  Under kvm_irqfd_srcu: none goes before that. */
 static void signal_all(struct kvm_irqfd_resampler *resampler)
@@ -107,11 +59,10 @@ static void signal_all(struct kvm_irqfd_resampler *resampler)
 		eventfd_signal(irqfd->resamplefd);
 }
 
-static void signal_later(struct work_struct *work)
+static void signal_work(struct work_struct *work)
 {
 	struct kvm_irqfd_resampler *resampler =
-		container_of(to_delayed_work(work), struct kvm_irqfd_resampler,
-			     later);
+		container_of(work, struct kvm_irqfd_resampler, signal);
 	int idx;
 
 	idx = srcu_read_lock(&kvm_irqfd_srcu);
@@ -119,31 +70,50 @@ static void signal_later(struct work_struct *work)
 	srcu_read_unlock(&kvm_irqfd_srcu, idx);
 }
 
-/* Tell the level irqfds of a GSI.  Is there any? */
+/*
+ * May all of them be signalled here?  An eventfd's lock may be taken with interrupts
+ * off, but on PREEMPT_RT, where it sleeps.
+ */
+static bool may_signal(struct kvm_irqfd_resampler *resampler)
+{
+	struct kvm_kernel_irqfd *irqfd;
+	unsigned int nr = 0;
+
+	lockdep_assert_held(&kvm_irqfd_srcu);
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return preemptible();
+	if (!irqs_disabled())
+		return true;
+
+	list_for_each_entry_srcu(irqfd, &resampler->irqfds, resampler_link,
+				 srcu_read_lock_held(&kvm_irqfd_srcu))
+		if (++nr > MAX_IRQS_OFF)
+			return false;
+
+	return true;
+}
+
+/*
+ * Tell the level irqfds of a GSI.  Is there any?
+ *
+ * Whoever is left to work is told by the resampler's list as it is then: who has gone
+ * needn't be told, and who has raised before the caller lowered the line is on it.
+ */
 static bool tell(struct kvm *kvm, unsigned int gsi)
 {
-	struct kvm_vcpu *vcpu = kvm_get_running_vcpu();
 	struct kvm_irqfd_resampler *resampler;
-	unsigned int before;
-	bool found = false;
+	bool found;
 	int idx;
 
 	idx = srcu_read_lock(&kvm_irqfd_srcu);
 	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
 	/* A resampler has none before its first irqfd, and after its last. */
-	if (resampler && !list_empty(&resampler->irqfds)) {
-		found = true;
-		if (is_storm(resampler)) {
-			++kvm->stat.generic.irqfd_resample_storms;
-			queue_delayed_work(system_unbound_wq, &resampler->later,
-					   STORM_PAUSE);
-		} else {
-			before = vcpu ? vcpu->level_signals : 0;
-			signal_all(resampler);
-			if (vcpu && vcpu->level_signals != before)
-				note_echo(resampler);
-		}
-	}
+	found = resampler && !list_empty(&resampler->irqfds);
+	if (found && may_signal(resampler))
+		signal_all(resampler);
+	else if (found)
+		queue_work(system_unbound_wq, &resampler->signal);
 	srcu_read_unlock(&kvm_irqfd_srcu, idx);
 
 	return found;
@@ -172,16 +142,13 @@ bool kvm_irqfd_level_on_gsi(struct kvm *kvm, unsigned int gsi)
  * @kvm: the VM
  * @gsi: the GSI
  *
- * Context: a read section of kvm->irq_srcu, interrupts on, no lock of an irqchip
- * held.
+ * Context: a read section of kvm->irq_srcu, no lock of an irqchip held.  Interrupts
+ * may be off where kvm_set_irq() may be called so.
  */
 void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi)
 {
 	struct kvm_irqfd_resampler *resampler;
 	int idx;
-
-	/* Signalling takes spinlocks, which PREEMPT_RT may sleep for. */
-	lockdep_assert_irqs_enabled();
 
 	idx = srcu_read_lock(&kvm_irqfd_srcu);
 	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
@@ -202,7 +169,7 @@ void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi)
  *
  * For an irqchip that has withheld an interrupt, and taken it back, rather than
  * inject what may no longer be wanted.
- * Context: any with interrupts on.
+ * Context: as kvm_irqfd_level_acked(), without the read section.
  * Return: whether there are any.
  */
 bool kvm_notify_irqfd_resampler(struct kvm *kvm, unsigned int irqchip,
@@ -210,8 +177,6 @@ bool kvm_notify_irqfd_resampler(struct kvm *kvm, unsigned int irqchip,
 {
 	bool found = false;
 	int gsi, idx;
-
-	lockdep_assert_irqs_enabled();
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
@@ -358,9 +323,7 @@ static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
 	refcount_set(&resampler->users, 1);
 	INIT_LIST_HEAD(&resampler->irqfds);
 	INIT_LIST_HEAD(&resampler->sent_link);
-	INIT_DELAYED_WORK(&resampler->later, signal_later);
-	spin_lock_init(&resampler->storm_lock);
-	resampler->echoes_since = jiffies;
+	INIT_WORK(&resampler->signal, signal_work);
 
 	/* The first acknowledge must find an irqfd to tell. */
 	list_add(&irqfd->resampler_link, &resampler->irqfds);
@@ -477,7 +440,8 @@ void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	 * who was detached before may have been raising until now.
 	 */
 	if (resampler && refcount_dec_and_test(&resampler->users)) {
-		cancel_delayed_work_sync(&resampler->later);
+		/* No acknowledge that might queue it finds the resampler any more. */
+		cancel_work_sync(&resampler->signal);
 		kfree(resampler);
 	}
 	eventfd_ctx_put(irqfd->resamplefd);

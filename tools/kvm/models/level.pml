@@ -16,7 +16,7 @@
  *	unmasker	unmasks the pin: kvm_ioapic_withhold(), resample_pin()
  *	router		KVM_SET_GSI_ROUTING, the GSI having had no route before:
  *			kvm_irqfd_level_rerouted()
- *	worker		signal_later(), after a storm
+ *	worker		signal_work(), for an acknowledge that may not signal
  *	device		one for each irqfd, with kvm_irqfd_level_raise().  It
  *			signals once, and then only if it still, or again, wants
  *			service when it is told through the resamplefd, as VFIO does
@@ -99,7 +99,7 @@
 #define GUESTS		1
 #define UNMASKERS	0
 #define MANY		2
-#elif defined(STORM)
+#elif defined(LEFT)
 #define IRQFDS		2
 #define GUESTS		1
 #define UNMASKERS	0
@@ -110,7 +110,7 @@
 #define TIMES	MANY
 #endif
 
-#if defined(BATCH) || defined(STORM)
+#if defined(BATCH) || defined(LEFT)
 #define WANTING	1
 #else
 #define WANTING	2
@@ -144,7 +144,7 @@ typedef resampler_t {
 	byte users;
 	bit up;			/* RESAMPLER_RAISED */
 	bit stranded;		/* RESAMPLER_STRANDED */
-	bit later;		/* the work is queued */
+	bit signal;		/* the work is queued */
 };
 
 irqfd_t irqfds[IRQFDS + 1];
@@ -154,7 +154,7 @@ byte nr_resamplers;
 byte by_gsi;			/* kvm->irqfds.resamplers, of this GSI */
 bit routed;			/* has the GSI a route? */
 bit closing;			/* kvm_irqfd_release() has begun */
-bit working;			/* signal_later() runs */
+bit working;			/* signal_work() runs */
 bit resampler_lock;
 
 /* The irqchip; its lock is held for a step. */
@@ -256,10 +256,10 @@ inline tell_gsi()
 #endif
 	if
 	:: r ->
-#ifdef STORM
+#ifdef LEFT
 		atomic {
 			use_resampler(r);
-			resamplers[r].later = 1;
+			resamplers[r].signal = 1;
 			mine = 0
 		};
 #else
@@ -384,17 +384,17 @@ proctype router(byte me)
 }
 #endif
 
-#ifdef STORM
-/* signal_later(), for either of the two resamplers */
+#ifdef LEFT
+/* signal_work(), for either of the two resamplers */
 proctype worker(byte me)
 {
 	byte k, i, mine;
 
 end:	do
 	:: atomic {
-		resamplers[1].later || resamplers[2].later ->
-		k = (resamplers[1].later -> 1 : 2);
-		resamplers[k].later = 0;
+		resamplers[1].signal || resamplers[2].signal ->
+		k = (resamplers[1].signal -> 1 : 2);
+		resamplers[k].signal = 0;
 		working = 1;
 		srcu_read_lock(me)
 	   };
@@ -580,7 +580,7 @@ inline kvm_irqfd_level_free(a)
 	if
 	:: r ->
 #ifndef BREAK_CANCEL	/* leaves the work queued */
-		resamplers[r].later = 0;
+		resamplers[r].signal = 0;
 		!working;
 #endif
 		atomic {
@@ -689,7 +689,7 @@ end:	do
 
 /* Configurations */
 
-#if defined(REPLACE) || defined(STORM)
+#if defined(REPLACE) || defined(LEFT)
 /* The last irqfd of the GSI goes while another one comes, or they share it. */
 proctype user(byte me)
 {
@@ -796,7 +796,7 @@ proctype user(byte me)
 }
 #endif
 
-#ifdef STORM
+#ifdef LEFT
 #define WORKERS	1
 #else
 #define WORKERS	0
@@ -817,7 +817,7 @@ init {
 #if UNMASKERS
 		run unmasker(GUESTS);
 #endif
-#ifdef STORM
+#ifdef LEFT
 		run worker(GUESTS);
 #endif
 #ifdef REROUTE

@@ -1,14 +1,3 @@
-// How often a vCPU's thread has signalled a level irqfd.
-@@
-@@
- struct kvm_vcpu {
- ...
- int mode;
-+/* Of level irqfds, by the vCPU's thread, which alone looks at it. */
-+unsigned int level_signals;
- ...
- };
-
 // What irqfd raises it raises in its own name.
 @@
 @@

@@ -11,6 +11,5 @@
 +	u64 irqfd_injected;
 +	u64 irqfd_injected_from_work;
 +	u64 irqfd_undeliverable;
-+	u64 irqfd_resample_storms;
 +	u64 nr_irqfds;
  };
