@@ -167,7 +167,7 @@ bool __kvm_ioapic_ends(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic,
 		       int pin, int vector, int trigger_mode)
 {
 	union kvm_ioapic_redirect_entry *entry = &ioapic->redirtbl[pin];
-	bool is_its = kvm_ioapic_eoi_vector(ioapic, pin) == vector;
+	bool is_its = kvm_ioapic_awaits(ioapic, pin, vector);
 
 	lockdep_assert_held(&ioapic->lock);
 

@@ -38,7 +38,7 @@ static inline bool kvm_ioapic_ends(struct kvm_vcpu *vcpu,
 				   int vector, int trigger_mode)
 {
 	if (ioapic->redirtbl[pin].fields.vector != vector &&
-	    ioapic->sent_vector[pin] != vector)
+	    ioapic->sent_vector[pin] != vector && likely(!ioapic->guessed))
 		return false;
 
 	return __kvm_ioapic_ends(vcpu, ioapic, pin, vector, trigger_mode);

@@ -16,6 +16,11 @@
  * of the GSI may lead to the same irqchip, and because whoever is signalled
  * should find no lock of ours held.
  *
+ * A state that user space sets says that a line is up, and not who has raised it.
+ * So the decision doesn't hang on that: a line that is up at the unmask is taken
+ * back if the GSI has level irqfds and nobody else is known to hold it, and these
+ * are told even if somebody is.
+ *
  * An EOI that is not what it was
  * ------------------------------
  *
@@ -24,6 +29,12 @@
  * to.  A pin therefore notes the vector, and a vCPU looks for the EOIs of what it
  * has pending as well as for those of the entries as they are now; and once
  * there was such an EOI, it makes up its mind again.
+ *
+ * A state that user space sets has no such note.  The entry's vector is a guess,
+ * and mostly right.  Where it is wrong, a level-triggered vector is in service in a
+ * local APIC that no pin waits for: its EOI ends all pins whose vector is a guess.
+ * One that is ended too early interrupts once more if its line is up; one that is
+ * never ended doesn't interrupt any more.
  *
  * The split irqchip
  * -----------------
@@ -62,7 +73,63 @@ static void resample_pin(struct kvm *kvm, unsigned int irqchip,
 	kvm_notify_irqfd_resampler(kvm, irqchip, pin);
 }
 
+/* Has the pin's GSI level irqfds?  A line that a state has up may be theirs then. */
+static bool has_level_irqfds(struct kvm *kvm, unsigned int irqchip,
+			     unsigned int pin)
+{
+	bool found;
+	int gsi, idx;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
+	found = gsi != -1 && kvm_irqfd_level_on_gsi(kvm, gsi);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+
+	return found;
+}
+
 /* IOAPIC */
+
+/* Once it has nothing in service, what it sends next is known. */
+static bool is_guess(struct kvm_ioapic *ioapic, int pin)
+{
+	if (!ioapic->redirtbl[pin].fields.remote_irr)
+		ioapic->guessed &= ~BIT(pin);
+
+	return ioapic->guessed & BIT(pin);
+}
+
+/**
+ * kvm_ioapic_may_await - may an EOI end a pin of which the vector is a guess?
+ * @ioapic: the IOAPIC
+ * @pin: its pin
+ * @vector: the EOI's vector, which isn't the one that was guessed
+ *
+ * Context: the IOAPIC's lock.
+ * Return: true if the pin may be meant, and none has that vector in service.
+ */
+bool kvm_ioapic_may_await(struct kvm_ioapic *ioapic, int pin, int vector)
+{
+	int i;
+
+	lockdep_assert_held(&ioapic->lock);
+
+	if (!is_guess(ioapic, pin))
+		return false;
+
+	for (i = 0; i < IOAPIC_NUM_PINS; i++)
+		if (ioapic->redirtbl[i].fields.remote_irr &&
+		    ioapic->sent_vector[i] == vector)
+			return false;
+
+	return true;
+}
+
+static bool is_level_vector(struct kvm_vcpu *vcpu, int vector)
+{
+	return test_bit(VEC_POS(vector), vcpu->arch.apic->regs + APIC_TMR +
+					 REG_POS(vector));
+}
 
 /**
  * kvm_ioapic_scan_sent - find vectors that pins have in service and changed
@@ -74,8 +141,8 @@ static void resample_pin(struct kvm *kvm, unsigned int irqchip,
 void kvm_ioapic_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors)
 {
 	struct kvm_ioapic *ioapic = vcpu->kvm->arch.vioapic;
-	int pin;
-	u8 vector;
+	bool guess = false;
+	int pin, vector;
 
 	lockdep_assert_held(&ioapic->lock);
 
@@ -84,7 +151,14 @@ void kvm_ioapic_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors)
 		if (vector != ioapic->redirtbl[pin].fields.vector &&
 		    kvm_apic_stale_eoi(vcpu, vector))
 			__set_bit(vector, vectors);
+		guess |= is_guess(ioapic, pin);
 	}
+
+	for (vector = 0; guess && vector < 256; vector++)
+		if (!test_bit(vector, vectors) &&
+		    is_level_vector(vcpu, vector) &&
+		    kvm_apic_stale_eoi(vcpu, vector))
+			__set_bit(vector, vectors);
 }
 
 /**
@@ -131,7 +205,9 @@ bool kvm_ioapic_withhold(struct kvm_ioapic *ioapic, int pin)
 
 	lockdep_assert_held(&ioapic->lock);
 
-	if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, state))
+	if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, state) &&
+	    !(ioapic->irr & BIT(pin) &&
+	      has_level_irqfds(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin)))
 		return false;
 
 	ioapic->resample |= BIT(pin);
@@ -157,7 +233,10 @@ void kvm_ioapic_restored(struct kvm_ioapic *ioapic, u32 irr)
 	lockdep_assert_held(&ioapic->lock);
 
 	for (pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
-		ioapic->sent_vector[pin] = ioapic->redirtbl[pin].fields.vector;
+		kvm_ioapic_sent(ioapic, pin,
+				ioapic->redirtbl[pin].fields.vector);
+		if (ioapic->redirtbl[pin].fields.remote_irr)
+			ioapic->guessed |= BIT(pin);
 		/* Nobody would acknowledge what the state doesn't know of. */
 		if (!(irr & BIT(pin)))
 			kvm_ioapic_withhold(ioapic, pin);
@@ -228,7 +307,10 @@ void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs)
 	for_each_set_bit(irq, &lines, 8) {
 		state = &pic->irq_states[base + irq];
 		if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
-					  state))
+					  state) &&
+		    !(s->irr & BIT(irq) &&
+		      has_level_irqfds(pic->kvm, SELECT_PIC(base + irq),
+				       base + irq)))
 			continue;
 
 		pic->resample |= BIT(base + irq);

@@ -20,6 +20,24 @@ static inline u8 kvm_ioapic_eoi_vector(struct kvm_ioapic *ioapic, int pin)
 					  entry->fields.vector;
 }
 
+bool kvm_ioapic_may_await(struct kvm_ioapic *ioapic, int pin, int vector);
+
+/* Does @vector's EOI end what a pin has in service, or would if it had? */
+static inline bool kvm_ioapic_awaits(struct kvm_ioapic *ioapic, int pin,
+				     int vector)
+{
+	return kvm_ioapic_eoi_vector(ioapic, pin) == vector ||
+	       (unlikely(ioapic->guessed) &&
+		kvm_ioapic_may_await(ioapic, pin, vector));
+}
+
+static inline void kvm_ioapic_sent(struct kvm_ioapic *ioapic, int pin,
+				   u8 vector)
+{
+	ioapic->sent_vector[pin] = vector;
+	ioapic->guessed &= ~BIT(pin);
+}
+
 void kvm_ioapic_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors);
 void kvm_ioapic_notify_acked(struct kvm_ioapic *ioapic, int pin,
 			     int trigger_mode);

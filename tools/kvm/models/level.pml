@@ -13,7 +13,10 @@
  *			and lowers again when it has quiesced
  *	guest		takes interrupts, looks after some of the devices or none,
  *			and acknowledges: kvm_irqfd_level_acked()
- *	unmasker	unmasks the pin: kvm_ioapic_withhold(), resample_pin()
+ *	unmasker	unmasks the pin: kvm_ioapic_withhold(), resample_pin().  With
+ *			RESTORE the line is up by a state that user space has set,
+ *			which doesn't tell that it's level irqfds' (line is 0), and
+ *			the device has signalled before that
  *	router		KVM_SET_GSI_ROUTING, the GSI having had no route before:
  *			kvm_irqfd_level_rerouted()
  *	worker		signal_work(), for an acknowledge that may not signal
@@ -89,6 +92,11 @@
 #define GUESTS		1
 #define UNMASKERS	1
 #define MANY		1
+#elif defined(RESTORE)
+#define IRQFDS		1
+#define GUESTS		0
+#define UNMASKERS	1
+#define MANY		0
 #elif defined(SHARE) || defined(BATCH)
 #define IRQFDS		3
 #define GUESTS		1
@@ -329,7 +337,18 @@ proctype unmasker(byte me)
 	byte r0, r, i, mine, before;
 
 end:	atomic {
+#if defined(RESTORE)
+		/* Without irqfds it would go round for ever. */
+#ifdef BREAK_SOURCE	/* takes back what is known to be level irqfds' */
+		irr && by_gsi && line ->
+#else
+		irr && by_gsi ->
+#endif
+		/* The handler, with the pin masked and acknowledged. */
+		irqfds[1].wants = 0;
+#else
 		irr ->
+#endif
 		/* kvm_ioapic_withhold() */
 		lower();
 		before = mine
@@ -777,8 +796,8 @@ proctype user(byte me)
 }
 #endif
 
-#ifdef REROUTE
-/* One that is there, or comes, while the GSI gets its route. */
+#if defined(REROUTE) || defined(RESTORE)
+/* One that is there, or comes, while the GSI gets its route or is unmasked. */
 proctype user(byte me)
 {
 	byte r, i, mine;
@@ -806,10 +825,19 @@ init {
 	byte k;
 
 	atomic {
+#ifdef RESTORE
+		/* A state has the line up, and another VM's irqfd had raised it. */
+		irr = 1;
+		raised = B(1);
+		irqfds[1].wants = 1;
+		irqfds[1].masked = 1;
+#endif
 		/* First those who never end. */
+#if GUESTS
 		for (k : 0 .. GUESTS - 1) {
 			run guest(k)
 		}
+#endif
 		for (k : 1 .. IRQFDS) {
 			irqfds[k].again = (k <= WANTING -> TIMES : 0);
 			run device(k)
@@ -826,7 +854,7 @@ init {
 		routed = 1;
 #endif
 		run user(0);
-#if !defined(OVERLAP) && !defined(UNMASK) && !defined(REROUTE)
+#if !defined(OVERLAP) && !defined(UNMASK) && !defined(REROUTE) && !defined(RESTORE)
 		run user(1)
 #endif
 	}
@@ -837,6 +865,7 @@ init {
 	atomic {
 		for (k : 1 .. IRQFDS) {
 			assert(!irqfds[k].live || !irqfds[k].wants);
+			assert(!irqfds[k].live || !irqfds[k].masked);
 			assert(irqfds[k].live == (irqfds[k].mem == THERE));
 			assert(resamplers[k].mem != THERE || k == by_gsi)
 		}

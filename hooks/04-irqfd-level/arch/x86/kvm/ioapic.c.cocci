@@ -11,7 +11,7 @@ identifier ioapic, irq, irqe;
  {
  ...
  irqe.msi_redir_hint = false;
-+ioapic->sent_vector[irq] = irqe.vector;
++kvm_ioapic_sent(ioapic, irq, irqe.vector);
  ...
  }
 
@@ -27,7 +27,7 @@ identifier ioapic, i, vector, ent;
 -union kvm_ioapic_redirect_entry *ent = &ioapic->redirtbl[i];
 -
 -if (ent->fields.vector != vector)
-+if (kvm_ioapic_eoi_vector(ioapic, i) != vector)
++if (!kvm_ioapic_awaits(ioapic, i, vector))
  	continue;
  ...
  }

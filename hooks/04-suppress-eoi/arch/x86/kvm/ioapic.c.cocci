@@ -33,7 +33,7 @@ identifier vcpu, ioapic, i, vector, trigger_mode;
  kvm_ioapic_update_eoi(struct kvm_vcpu *vcpu, int vector, int trigger_mode)
  {
  <...
--kvm_ioapic_eoi_vector(ioapic, i) != vector
+-!kvm_ioapic_awaits(ioapic, i, vector)
 +!kvm_ioapic_ends(vcpu, ioapic, i, vector, trigger_mode)
  ...>
  }
