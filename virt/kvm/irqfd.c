@@ -91,15 +91,37 @@ static void irqfd_settle(struct kvm_kernel_irqfd *irqfd)
 	kvm_irqfd_bypass_stop(irqfd);
 }
 
-/* The same of one that is on the queue; the eventfd can have another irqfd. */
+/*
+ * Room has come by a take: wake those who wait for it, as read(2) does.  Whoever is
+ * woken under the queue's lock must not signal this eventfd, and tells from
+ * current->in_eventfd.
+ */
+static void irqfd_wake_writers(struct kvm_kernel_irqfd *irqfd)
+{
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	current->in_eventfd = 1;
+	wake_up_locked_poll(irqfd->wqh, EPOLLOUT);
+	current->in_eventfd = 0;
+}
+
+/*
+ * The same of one that is on the queue; the eventfd can have another irqfd.  What is
+ * in the counter, of a semaphore or since the VM began to close, is taken and dropped.
+ */
 static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 {
-	u64 count;
+	wait_queue_head_t *wqh = irqfd->wqh;
 
-	/* Before the queue is left: from there no hang-up would do it. */
+	/* A wake-up in progress is over when the lock has been taken. */
+	spin_lock_irq(&wqh->lock);
+	/* When the queue is left no hang-up does it any more. */
 	WRITE_ONCE(irqfd->file, NULL);
-	/* Under the queue's lock, so that a wake-up in progress is over. */
-	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
+	__remove_wait_queue(wqh, &irqfd->wait);
+	if (kvm_irqfd_take(irqfd))
+		irqfd_wake_writers(irqfd);
+	spin_unlock_irq(&wqh->lock);
+
 	irqfd_settle(irqfd);
 }
 
@@ -426,8 +448,10 @@ static void irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file)
 	WRITE_ONCE(irqfd->file, file);
 	rcu_assign_pointer(irqfd->vm, kvm);
 	clear_bit_unlock(IRQFD_OWNED, &irqfd->flags);
-	if (kvm_irqfd_take(irqfd))
+	if (kvm_irqfd_take(irqfd)) {
+		irqfd_wake_writers(irqfd);
 		kvm_irqfd_event(irqfd, kvm);
+	}
 	spin_unlock_irq(&irqfd->wqh->lock);
 }
 

@@ -298,26 +298,11 @@ defer:
 	defer(irqfd, kvm);
 }
 
-/*
- * Who sleeps because the counter was too full is woken, as by any other reader.
- * In a wake-up this takes waiters off the queue that is being walked, which is
- * well since the walk ends with this irqfd.  As in any wake-up under the queue's
- * lock, who is woken must not signal back, and can tell from in_eventfd.
- */
-static noinline void wake_writers(wait_queue_head_t *wqh)
-{
-	bool nested = current->in_eventfd;
-
-	current->in_eventfd = 1;
-	wake_up_locked_poll(wqh, EPOLLOUT);
-	current->in_eventfd = nested;
-}
-
 /**
  * kvm_irqfd_take - take what is in the eventfd's counter
  * @irqfd: the irqfd
  *
- * All of it, or one if the eventfd is a semaphore.
+ * All of it, or one if the eventfd is a semaphore.  Wakes nobody.
  * Context: the eventfd's wait queue lock is held.
  * Return: whether there was anything, which is one event then.
  */
@@ -326,13 +311,61 @@ bool kvm_irqfd_take(struct kvm_kernel_irqfd *irqfd)
 	u64 count;
 
 	eventfd_ctx_do_read(irqfd->eventfd, &count);
-	if (!count)
+
+	return count;
+}
+
+/*
+ * Does the counter have no room for a write(2) of 1?  The file, if there is one, stays
+ * for as long as the lock is held: its release takes that first.
+ */
+static bool irqfd_full(struct kvm_kernel_irqfd *irqfd)
+{
+	struct file *file = READ_ONCE(irqfd->file);
+
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	return file && !(vfs_poll(file, NULL) & EPOLLOUT);
+}
+
+/*
+ * Take the event that a wake-up has come with, where others wait on the eventfd.
+ *
+ * A signal and its take are one critical section, so that the counter of a LIVE
+ * irqfd is as full after it as it was before, 0 mostly: no writer has reason to
+ * sleep, and whoever polls finds nothing new.  So nobody is woken, unless the
+ * counter is full, where one of these may be untrue:
+ * - A semaphore's counter of ULLONG_MAX takes no signal but gives one away, and so
+ *   does any semaphore's at a write(2) of 0.
+ * - poll(2) looks at the counter without the lock.  It may do so between a signal
+ *   that fills the counter and the take, and its caller may then sleep.
+ *
+ * Waking takes waiters off the queue that is being walked, which is well since the
+ * walk ends with this irqfd.  Whoever signals has set current->in_eventfd.  An
+ * io_uring that signals is to find out that a poll of its own has woken it.
+ */
+static noinline bool irqfd_take_among_others(struct kvm_kernel_irqfd *irqfd,
+					     __poll_t events)
+{
+	bool full = irqfd_full(irqfd);
+
+	if (!kvm_irqfd_take(irqfd))
 		return false;
 
-	if (!list_is_singular(&irqfd->wqh->head))
-		wake_writers(irqfd->wqh);
+	if (full)
+		wake_up_locked_poll(irqfd->wqh,
+				    EPOLLOUT | (events & EPOLL_URING_WAKE));
 
 	return true;
+}
+
+static bool irqfd_take_signal(struct kvm_kernel_irqfd *irqfd, __poll_t events)
+{
+	/* It stands first. */
+	if (unlikely(!list_is_last(&irqfd->wait.entry, &irqfd->wqh->head)))
+		return irqfd_take_among_others(irqfd, events);
+
+	return kvm_irqfd_take(irqfd);
 }
 
 /**
@@ -345,7 +378,8 @@ bool kvm_irqfd_take(struct kvm_kernel_irqfd *irqfd)
  * Context: the eventfd's wait queue lock is held, interrupts are off; whatever
  * context signals.
  * Return: non-zero, which ends the wake-up as the entry is exclusive, when the
- * event was consumed: there is nothing left for others to read.
+ * event was consumed: nothing has come for others to read.  A semaphore's rest was
+ * there before, or is what the writer of more than 1 has left for its readers.
  */
 int kvm_irqfd_wakeup(struct wait_queue_entry *wait, unsigned int mode,
 		     int sync, void *key)
@@ -359,7 +393,7 @@ int kvm_irqfd_wakeup(struct wait_queue_entry *wait, unsigned int mode,
 	if (events & EPOLLIN) {
 		kvm = rcu_dereference_check(irqfd->vm,
 					    lockdep_is_held(&irqfd->wqh->lock));
-		if (kvm && kvm_irqfd_take(irqfd)) {
+		if (kvm && irqfd_take_signal(irqfd, events)) {
 			kvm_irqfd_event(irqfd, kvm);
 			consumed = 1;
 		}

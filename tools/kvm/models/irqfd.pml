@@ -8,13 +8,14 @@
  *	user		the ioctls: kvm_irqfd_assign(), kvm_irqfd_deassign()
  *	signaller	eventfd_signal() by who holds the context, not the file;
  *			it may go on when the file is closed
+ *	writer		write(2), which sleeps while the counter is full
  *	fd_closer	close(2) of the eventfd and, when no system call holds the
  *			file any more, eventfd_release()
  *	vm_closer	close(2) of the VM and, when no ioctl is underway any more,
  *			kvm_irqfd_release(); then the VM is freed, at once
  *	inject_work	a VM's work of that name
  *	shutdown_work	the same
- *	reader		who walks kvm->irqfds.items: debugfs, statistics
+ *	reader		who walks kvm->irqfds.items without its lock: debugfs
  *
  * What must hold
  * --------------
@@ -28,7 +29,8 @@
  *   or VM close returns (enter_vm()).
  * - One irqfd on an eventfd (irqfd_claim()), and another one as soon as the
  *   DEASSIGN that found the first, or VM close, has returned (user).
- * - Nobody waits for ever: Spin's invalid end states.
+ * - Nobody waits for ever: Spin's invalid end states.  A writer sleeps only while
+ *   the counter is full (init).
  *
  * What is left out, and why nothing is missed for it
  * --------------------------------------------------
@@ -40,9 +42,10 @@
  * queues before he takes it.
  *
  * The counter is a bit, since a reader takes all of it.  EFD_SEMAPHORE is left
- * out: there, what stays in the counter waits for the next signal by design.
+ * out: there, what stays in the counter waits for the next signal by design.  The
+ * bit is as well whether the counter is too full for the writer.
  *
- * Other waiters of the eventfd, GSIs, routes and bypass have no part in any
+ * Waiters of the eventfd that poll, GSIs, routes and bypass have no part in any
  * decision here.  irqfd_event() chooses freely between an architecture that can
  * inject in the wake-up and one that can't.
  *
@@ -96,6 +99,11 @@
 #define FDS	2
 #define IRQFDS	2
 #define TIMES	1
+#elif defined(WRITER)
+#define VMS	1
+#define FDS	1
+#define IRQFDS	1
+#define TIMES	1
 #endif
 
 #ifndef SIGNALS
@@ -138,6 +146,7 @@ typedef irqfd_t {
 typedef eventfd_t {
 	bit lock;		/* the wait queue's */
 	bit count;
+	bit sleeper;		/* the writer sleeps, because the counter is full */
 	byte first;		/* the number of the irqfd on the queue plus 1, or 0 */
 	byte refs;		/* to the context; freed with the last */
 	bit open;		/* there is an fd */
@@ -415,9 +424,14 @@ inline irqfd_wakeup_event(e)
 	fi
 }
 
+inline irqfd_wake_writers(e)
+{
+	eventfds[e].sleeper = 0
+}
+
 /* The end */
 
-/* eventfd_ctx_remove_wait_queue(), which drops what it reads */
+/* The first half of irqfd_quiesce(), which drops what it takes */
 inline irqfd_leave(i)
 {
 	atomic {
@@ -425,6 +439,10 @@ inline irqfd_leave(i)
 		e = irqfds[i].eventfd;
 		under_wqh(e);
 		assert(!eventfds[e].count || kvms[irqfds[i].kvm].closing);
+		if
+		:: eventfds[e].count -> irqfd_wake_writers(e)
+		:: else
+		fi;
 		eventfds[e].count = 0;
 		eventfds[e].first = 0
 	}
@@ -621,7 +639,7 @@ inline next_on(which, v)
 	od
 }
 
-/* debugfs, statistics: looks at one of those that there are. */
+/* debugfs: looks at one of those that there are. */
 proctype reader(byte k)
 {
 	byte n = 0;
@@ -901,7 +919,13 @@ inline irqfd_publish(a, k, f)
 #ifndef BREAK_DRAIN	/* leaves what is in the counter */
 	atomic {
 		use_irqfd(a);
-		irqfd_take(a, f)
+		irqfd_take(a, f);
+#ifndef BREAK_WRITER	/* wakes no writer */
+		if
+		:: taken -> irqfd_wake_writers(f)
+		:: else
+		fi
+#endif
 	};
 	if
 	:: taken -> irqfd_event(a, k)
@@ -981,6 +1005,47 @@ proctype signaller(byte on)
 	}
 }
 
+#ifdef WRITER
+/*
+ * A wake-up wakes no writer: none can have gone to sleep while the irqfd was LIVE.
+ * The file stays for as long as the writer is in there.
+ */
+proctype writer(byte on)
+{
+	byte i, v;
+	bit taken, there, done;
+
+	atomic {
+		there = eventfds[on].open;
+		eventfds[on].users = eventfds[on].users + there
+	};
+	do
+	:: there && !done ->
+		atomic {
+			lock_wqh(on);
+			if
+			:: eventfds[on].count -> eventfds[on].sleeper = 1
+			:: else ->
+				eventfds[on].count = 1;
+				done = 1;
+				if
+				:: eventfds[on].first -> irqfd_wakeup_take(on)
+				:: else
+				fi
+			fi
+		};
+		irqfd_wakeup_event(on);
+		atomic {
+			check_events(on);
+			unlock_wqh(on)
+		};
+		!eventfds[on].sleeper
+	:: else -> break
+	od;
+	eventfds[on].users = eventfds[on].users - there
+}
+#endif
+
 proctype fd_closer(byte on)
 {
 	byte i, v, e;
@@ -1019,6 +1084,18 @@ proctype user(byte me)
 	:: me == 0 -> kvm_irqfd_assign(0, 0, 0)
 	:: else
 	fi;
+	kvm_irqfd_deassign(0, 0)
+}
+#endif
+
+#ifdef WRITER
+/* One irqfd's life, and a writer who may find the counter full. */
+proctype user(byte me)
+{
+	byte i, v, e, ret, found;
+	bit got, any, taken;
+
+	kvm_irqfd_assign(0, 0, 0);
 	kvm_irqfd_deassign(0, 0)
 }
 #endif
@@ -1098,6 +1175,9 @@ init {
 		}
 		eventfds[0].refs++;
 		run signaller(0);
+#ifdef WRITER
+		run writer(0);
+#endif
 		for (k : 0 .. VMS - 1) {
 			kvms[k].mem = THERE;
 			kvms[k].open = 1
@@ -1112,13 +1192,22 @@ init {
 		run reader(0);
 #endif
 		run user(0);
-#if !defined(REUSE) && !defined(TWO_FDS)
+#if !defined(REUSE) && !defined(TWO_FDS) && !defined(WRITER)
 		run user(1)
 #endif
 	}
 
 	/* When nothing moves any more all have ended, and nothing is left. */
 	timeout;
+#ifdef WRITER
+	/* Who has no irqfd to take it has user space to read it. */
+	atomic {
+		assert(!eventfds[0].sleeper || eventfds[0].count);
+		eventfds[0].count = 0;
+		eventfds[0].sleeper = 0
+	};
+	timeout;
+#endif
 	_nr_pr == 1 + 2 * VMS;
 	atomic {
 		for (k : 0 .. FDS - 1) {
