@@ -78,6 +78,8 @@ struct kvm_irqfd_count {
  *	last one it doesn't look at the irqfd any more
  * @pending_link: on kvm->irqfds.pending
  * @from_work: what was injected from work; written by the VM's worker alone
+ * @told: what of @at_once and @from_work is in the VM's statistics already; under
+ *	kvm->irqfds.lock
  * @kvm: the VM, for whoever keeps it alive by other means: the owner of the
  *	shutdown, and the architecture's bypass callbacks
  * @wqh: the eventfd's wait queue, as long-lived as @eventfd
@@ -114,6 +116,7 @@ struct kvm_kernel_irqfd {
 	unsigned long done;
 	struct llist_node pending_link;
 	struct kvm_irqfd_count from_work;
+	struct kvm_irqfd_totals told;
 
 	struct kvm *kvm;
 	wait_queue_head_t *wqh;

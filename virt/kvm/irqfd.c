@@ -258,7 +258,7 @@ static void gather(struct kvm *kvm, struct list_head *owned)
 	while (!hlist_empty(&kvm->irqfds.items)) {
 		irqfd = hlist_entry(kvm->irqfds.items.first,
 				    struct kvm_kernel_irqfd, link);
-		hlist_del_init_rcu(&irqfd->link);
+		kvm_irqfd_stats_remove(kvm, irqfd);
 		RCU_INIT_POINTER(irqfd->vm, NULL);
 		if (irqfd_own(irqfd)) {
 			trace_kvm_irqfd_shutdown(kvm, irqfd,

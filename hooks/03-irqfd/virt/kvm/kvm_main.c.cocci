@@ -20,6 +20,15 @@ identifier kvm;
  }
 
 @@
+identifier kvm;
+@@
+ kvm_clear_stat_per_vm(struct kvm *kvm, ...)
+ {
++kvm_irqfd_update_stats(kvm);
+ ...
+ }
+
+@@
 @@
  kvm_create_vm_debugfs(...)
  {

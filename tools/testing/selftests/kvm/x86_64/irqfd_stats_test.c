@@ -5,6 +5,7 @@
  * But for the last one these are of interfaces that other kernels haven't got,
  * where they are skipped.
  */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -181,6 +182,78 @@ TEST_F(stats, debugfs_many)
 	free(fds);
 }
 
+/*
+ * Each that is there all the time is shown once, whoever comes and goes while the
+ * file is read.
+ *
+ * Pins places that were counted from the beginning of the list: one that went had
+ * another one left out, and one that came had another one shown twice.
+ */
+TEST_F(stats, debugfs_changing)
+{
+	const int nr = 500, some = 20, left = nr - some / 4 - 2;
+	int *fds, *shown, i, j;
+	struct line line;
+	FILE *f;
+
+	TEST_REQUIRE(has_irqfds_file(self->v.vm));
+	fds = calloc(nr, sizeof(*fds));
+	shown = calloc(nr, sizeof(*shown));
+	for (i = 0; i < nr; i++) {
+		fds[i] = new_eventfd();
+		assign_ok(self->v.vm, fds[i], i);
+	}
+
+	/* The first lines, and as many as the kernel hands out with them. */
+	f = open_irqfds(self->v.vm);
+	for (i = 0; i < some; i++) {
+		TEST_ASSERT(read_line(f, &line), "Wanted more lines");
+		shown[line.gsi]++;
+	}
+	/* Of those that were shown some go, and some of these come again. */
+	for (i = 0, j = 0; i < nr && j < some / 2; i++) {
+		if (shown[i]) {
+			unassign_ok(self->v.vm, fds[i], i);
+			if (j++ & 1)
+				assign_ok(self->v.vm, fds[i], i);
+		}
+	}
+	while (read_line(f, &line)) {
+		shown[line.gsi]++;
+		/* The one that was shown last, and one that may be next. */
+		if (line.gsi == nr / 2) {
+			unassign_ok(self->v.vm, fds[nr / 2], nr / 2);
+			unassign_ok(self->v.vm, fds[0], 0);
+			shown[0] = 1;
+		}
+	}
+	for (i = 0; i < nr; i++)
+		TEST_ASSERT(shown[i] == 1, "GSI %d: wanted 1 line, got %d", i, shown[i]);
+	fclose(f);
+
+	/* Two readers take turns, each in a place of its own. */
+	for (j = 0; j < 2; j++) {
+		FILE *other = open_irqfds(self->v.vm);
+		int got[2] = {};
+
+		f = open_irqfds(self->v.vm);
+		for (i = 0; i < nr; i++) {
+			got[0] += read_line(f, &line);
+			got[1] += read_line(other, &line);
+		}
+		TEST_ASSERT(got[0] == left && got[1] == left,
+			    "Two readers: wanted %d lines each, got %d and %d", left, got[0],
+			    got[1]);
+		fclose(other);
+		fclose(f);
+	}
+
+	for (i = 0; i < nr; i++)
+		close(fds[i]);
+	free(shown);
+	free(fds);
+}
+
 static bool has_stats(struct kvm_vm *vm)
 {
 	uint64_t data = ~0ull;
@@ -226,6 +299,93 @@ TEST_F(stats, totals)
 	add(self->fd, 1);
 	assert_stats(vm, 11, 10, 0);
 	close(fd);
+}
+
+/*
+ * A statistic that is set to 0 counts on from there.
+ *
+ * Pins one that had what came before as well, unless it was read just before.
+ */
+TEST_F(stats, cleared)
+{
+	struct kvm_vm *vm = self->v.vm;
+	char path[128];
+	int i;
+
+	TEST_REQUIRE(has_stats(vm));
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/irqfd_injected", getpid(),
+		 vm->fd);
+	TEST_REQUIRE(!access(path, W_OK));
+
+	assign_ok(vm, self->fd, GSI_MSI);
+	for (i = 0; i < 10; i++)
+		add(self->fd, 1);
+	ASSERT_TOLD(path, 0, "0");
+	assert_stats(vm, 0, 0, 0);
+	for (i = 0; i < 5; i++)
+		add(self->fd, 1);
+	assert_stats(vm, 5, 0, 0);
+	unassign_ok(vm, self->fd, GSI_MSI);
+	assert_stats(vm, 5, 0, 0);
+}
+
+struct stats_reader {
+	pthread_t thread;
+	struct kvm_vm *vm;
+	bool stop;
+};
+
+static void *read_on(void *arg)
+{
+	struct stats_reader *r = arg;
+	uint64_t last = 0, got;
+
+	while (!READ_ONCE(r->stop)) {
+		got = vm_get_stat(r->vm, "irqfd_injected");
+		TEST_ASSERT(got >= last, "irqfd_injected went from %lu to %lu", last, got);
+		last = got;
+	}
+	return NULL;
+}
+
+/* No event is left out, and none counted twice, whoever reads and whoever goes. */
+TEST_F(stats, totals_under_fire)
+{
+	struct stats_reader readers[2] = {};
+	const int nr = 200, times = rounds(20);
+	struct kvm_vm *vm = self->v.vm;
+	int fds[nr], i, j;
+
+	TEST_REQUIRE(has_stats(vm));
+	assert_stats(vm, 0, 0, 0);
+	for (i = 0; i < nr; i++) {
+		fds[i] = new_eventfd();
+		assign_ok(vm, fds[i], GSI_MSI);
+	}
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		readers[i].vm = vm;
+		TEST_ASSERT(!pthread_create(&readers[i].thread, NULL, read_on, &readers[i]),
+			    "pthread_create() failed");
+	}
+
+	for (j = 0; j < times; j++) {
+		for (i = 0; i < nr; i++) {
+			add(fds[i], 1);
+			if ((i + j) % 3)
+				continue;
+			unassign_ok(vm, fds[i], GSI_MSI);
+			assign_ok(vm, fds[i], GSI_MSI);
+		}
+	}
+
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		WRITE_ONCE(readers[i].stop, true);
+		TEST_ASSERT(!pthread_join(readers[i].thread, NULL), "pthread_join() failed");
+	}
+	assert_stats(vm, times * nr, 0, 0);
+	for (i = 0; i < nr; i++)
+		close(fds[i]);
+	assert_stats(vm, times * nr, 0, 0);
 }
 
 static void assert_nr(struct kvm_vm *vm, uint64_t want)
