@@ -17,9 +17,9 @@
  *	 |
  *	 | irqfd_own(): of DEASSIGN, hang-up and VM close one gets it
  *	 v
- *	ENDING	the owner takes it off the wait queue, under its lock, so that
- *	 |	a wake-up in progress is over; then it waits for what was left to
- *	 |	the worker, and ends bypass and acknowledge notification
+ *	ENDING	the owner ends the bypass, takes it off the wait queue, under its
+ *	 |	lock, so that a wake-up in progress is over, waits for what was left
+ *	 |	to work, and ends acknowledge notification
  *	 v
  *	gone	off kvm->irqfds.items and counted off; the memory goes after a
  *		grace period of RCU that nobody waits for, or of kvm_irqfd_srcu:
@@ -81,17 +81,6 @@ static bool irqfd_own(struct kvm_kernel_irqfd *irqfd)
 }
 
 /*
- * Of an irqfd that is off the queue: when this returns all events that came in
- * have been injected or found the VM closed, and no interrupt bypasses it.  A
- * level irqfd may still be told of acknowledges.
- */
-static void irqfd_settle(struct kvm_kernel_irqfd *irqfd)
-{
-	kvm_irqfd_flush(irqfd);
-	kvm_irqfd_bypass_stop(irqfd);
-}
-
-/*
  * Room has come by a take: wake those who wait for it, as read(2) does.  Whoever is
  * woken under the queue's lock must not signal this eventfd, and tells from
  * current->in_eventfd.
@@ -106,12 +95,20 @@ static void irqfd_wake_writers(struct kvm_kernel_irqfd *irqfd)
 }
 
 /*
- * The same of one that is on the queue; the eventfd can have another irqfd.  What is
- * in the counter, of a semaphore or since the VM began to close, is taken and dropped.
+ * When this returns all events that came in have been injected or found the VM
+ * closed, no interrupt bypasses the irqfd, and the eventfd can have another one.  A
+ * level irqfd may still be told of acknowledges.  What is in the counter, of a
+ * semaphore or since the VM began to close, is taken and dropped.
  */
 static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 {
 	wait_queue_head_t *wqh = irqfd->wqh;
+
+	/*
+	 * While it is on the queue nobody else wants the consumer's place, and what
+	 * no longer bypasses is injected.
+	 */
+	kvm_irqfd_bypass_stop(irqfd);
 
 	/* A wake-up in progress is over when the lock has been taken. */
 	spin_lock_irq(&wqh->lock);
@@ -122,7 +119,7 @@ static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 		irqfd_wake_writers(irqfd);
 	spin_unlock_irq(&wqh->lock);
 
-	irqfd_settle(irqfd);
+	kvm_irqfd_flush(irqfd);
 }
 
 /* The VM may be gone when this returns. */
@@ -177,7 +174,9 @@ static void shutdown_work(struct work_struct *work)
 	bool level = false;
 
 	llist_for_each_entry(irqfd, list, hung_up_link) {
-		irqfd_settle(irqfd);
+		/* There is no file by which the eventfd could have another one. */
+		kvm_irqfd_flush(irqfd);
+		kvm_irqfd_bypass_stop(irqfd);
 		if (irqfd->resampler) {
 			kvm_irqfd_level_detach(kvm, irqfd);
 			level = true;

@@ -19,6 +19,7 @@
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
+#include "stuck_vm.h"
 #include "test_util.h"
 
 FIXTURE(bypass) {
@@ -261,6 +262,54 @@ TEST_F(bypass, ends)
 	del_producer(dev, 0);
 	del_producer(dev, 1);
 	irq_vm_init(&self->v);
+}
+
+static void *deassign_stuck(void *arg)
+{
+	struct stuck_vm *s = arg;
+
+	unassign_ok(s->v.vm, s->fd, GSI_XEN);
+	return NULL;
+}
+
+static void *assign_anew(void *arg)
+{
+	struct stuck_vm *s = arg;
+
+	assign_ok(s->v.vm, s->fd, GSI_MSI);
+	return NULL;
+}
+
+/*
+ * The eventfd gets its next irqfd while the former one's end waits for an injection:
+ * that one is bypassed like any other.
+ *
+ * Fails where an irqfd leaves its eventfd with the place of a consumer still taken.
+ */
+TEST_F(bypass, assigned_meanwhile)
+{
+	pthread_t deassigning, assigning;
+	int dev = self->dev;
+	struct stuck_vm s;
+
+	stuck_vm_init(&s);
+	ASSERT_ERRNO(0, add_producer(dev, 0, s.fd), "Add a producer");
+	TEST_ASSERT(told(dev, 0) == 1, "Connected: wanted it told once");
+	stick(&s);
+	TEST_ASSERT(!pthread_create(&deassigning, NULL, deassign_stuck, &s),
+		    "pthread_create() failed");
+	wait_for_ending(&s);
+	TEST_ASSERT(!pthread_create(&assigning, NULL, assign_anew, &s),
+		    "pthread_create() failed");
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+
+	unstick(&s);
+	TEST_ASSERT(!pthread_join(deassigning, NULL), "pthread_join() failed");
+	TEST_ASSERT(!pthread_join(assigning, NULL), "pthread_join() failed");
+	TEST_ASSERT(told(dev, 0) == 3, "Wanted it told of the host and of the next irqfd, got %u",
+		    told(dev, 0) - 1);
+	del_producer(dev, 0);
+	stuck_vm_free(&s);
 }
 
 /*

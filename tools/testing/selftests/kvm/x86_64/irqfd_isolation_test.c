@@ -2,136 +2,21 @@
 /*
  * irqfd: what is stuck or starved in one place is nobody else's matter.
  */
-#include <linux/userfaultfd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "apic.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
+#include "stuck_vm.h"
 #include "test_util.h"
-
-#define GSI_XEN		30
-#define XEN_PORT	1
-#define XEN_GPA		0xc0000000ul
-#define XEN_SLOT	10
 
 /* What must not take a wait for somebody else's end. */
 #define BOUND_SEC	10
-
-/*
- * A VM whose worker can be stuck: an event channel is raised in a page of the
- * guest's memory, which is not there and comes when the test says so.
- */
-struct stuck_vm {
-	struct irq_vm v;
-	void *page;
-	int uffd;
-	int fd;
-};
-
-static int new_uffd(void *page)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)page, .len = PAGE_SIZE },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (uffd < 0)
-		return -1;
-	TEST_ASSERT(!ioctl(uffd, UFFDIO_API, &api), "UFFDIO_API: %s", strerror(errno));
-	TEST_ASSERT(!ioctl(uffd, UFFDIO_REGISTER, &reg), "UFFDIO_REGISTER: %s", strerror(errno));
-	return uffd;
-}
-
-static void set_xen_route(struct kvm_vm *vm)
-{
-	const struct kvm_irq_routing_entry entries[] = {
-		msi_route(GSI_MSI, VECTOR),
-		chip_route(GSI_IOAPIC, KVM_IRQCHIP_IOAPIC, GSI_IOAPIC),
-		{
-			.gsi = GSI_XEN,
-			.type = KVM_IRQ_ROUTING_XEN_EVTCHN,
-			.u.xen_evtchn.port = XEN_PORT,
-			.u.xen_evtchn.priority = KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL,
-		},
-	};
-
-	set_routes(vm, entries, ARRAY_SIZE(entries));
-}
-
-static void stuck_vm_init(struct stuck_vm *s)
-{
-	struct kvm_xen_hvm_config config = { .msr = 0x40000000 };
-	struct kvm_xen_hvm_attr attr = {
-		.type = KVM_XEN_ATTR_TYPE_LONG_MODE,
-		.u.long_mode = 1,
-	};
-
-	irq_vm_init(&s->v);
-	vm_userspace_mem_region_add(s->v.vm, VM_MEM_SRC_ANONYMOUS, XEN_GPA, XEN_SLOT, 1, 0);
-	s->page = addr_gpa2hva(s->v.vm, XEN_GPA);
-	WRITE_ONCE(*(char *)s->page, 0);
-
-	vm_ioctl(s->v.vm, KVM_XEN_HVM_CONFIG, &config);
-	vm_ioctl(s->v.vm, KVM_XEN_HVM_SET_ATTR, &attr);
-	attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
-	attr.u.shared_info.gfn = XEN_GPA / PAGE_SIZE;
-	vm_ioctl(s->v.vm, KVM_XEN_HVM_SET_ATTR, &attr);
-	set_xen_route(s->v.vm);
-
-	s->uffd = new_uffd(s->page);
-	TEST_REQUIRE(s->uffd >= 0);
-	s->fd = new_eventfd();
-	assign_ok(s->v.vm, s->fd, GSI_XEN);
-}
-
-/* Once it returns, the worker waits for the page. */
-static void stick(struct stuck_vm *s)
-{
-	struct pollfd pfd = { .fd = s->uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	TEST_ASSERT(!madvise(s->page, PAGE_SIZE, MADV_DONTNEED), "madvise(): %s", strerror(errno));
-	add(s->fd, 1);
-	TEST_ASSERT(poll(&pfd, 1, WAIT_SEC * 1000) == 1, "Wanted the injection to need the page");
-	TEST_ASSERT(read(s->uffd, &msg, sizeof(msg)) == sizeof(msg) &&
-		    msg.event == UFFD_EVENT_PAGEFAULT, "Wanted a page fault");
-}
-
-static void unstick(struct stuck_vm *s)
-{
-	struct uffdio_zeropage zero = {
-		.range = { .start = (uintptr_t)s->page, .len = PAGE_SIZE },
-	};
-
-	TEST_ASSERT(!ioctl(s->uffd, UFFDIO_ZEROPAGE, &zero), "UFFDIO_ZEROPAGE: %s",
-		    strerror(errno));
-}
-
-static bool port_is_pending(struct stuck_vm *s)
-{
-	/* evtchn_pending, behind the vcpu_info of 32 vCPUs. */
-	return READ_ONCE(*(uint64_t *)(s->page + 32 * 64)) & (1ull << XEN_PORT);
-}
-
-static void stuck_vm_free(struct stuck_vm *s)
-{
-	if (s->fd >= 0)
-		close(s->fd);
-	irq_vm_free(&s->v);
-	close(s->uffd);
-}
 
 struct task {
 	pthread_t thread;
@@ -195,7 +80,6 @@ TEST(other_vm)
 	bool ended, waited;
 	pthread_t other;
 
-	TEST_REQUIRE(kvm_check_cap(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_EVTCHN_2LEVEL);
 	stuck_vm_init(&s);
 	stick(&s);
 	start(&stuck.thread, deassign_stuck, &stuck);
@@ -242,7 +126,6 @@ TEST(same_vm)
 	int msi_fd = new_eventfd(), idle_fd = new_eventfd();
 	struct stuck_vm s;
 
-	TEST_REQUIRE(kvm_check_cap(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_EVTCHN_2LEVEL);
 	stuck_vm_init(&s);
 	assign_ok(s.v.vm, msi_fd, GSI_MSI);
 	assign_ok(s.v.vm, idle_fd, GSI_IOAPIC);
@@ -289,7 +172,6 @@ TEST(closed_eventfd)
 	};
 	struct stuck_vm s;
 
-	TEST_REQUIRE(kvm_check_cap(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_EVTCHN_2LEVEL);
 	stuck_vm_init(&s);
 	vm_ioctl(s.v.vm, KVM_IOEVENTFD, &bell);
 	assign_resample_ok(s.v.vm, fd, GSI_MSI, resamplefd);
@@ -332,7 +214,6 @@ TEST(closed_vm)
 	struct stuck_vm s;
 	pthread_t closing;
 
-	TEST_REQUIRE(kvm_check_cap(KVM_CAP_XEN_HVM) & KVM_XEN_HVM_CONFIG_EVTCHN_2LEVEL);
 	stuck_vm_init(&s);
 	stick(&s);
 	close(s.fd);
