@@ -73,11 +73,14 @@ struct kvm_irqfd_count {
  * @route: where the last event went; under @wqh's lock
  * @at_once: what was injected in the wake-up; under @wqh's lock
  * @flags: see irqfd.c
- * @deferred: how often an event was left to the VM's worker; under @wqh's lock
- * @done: how many of these the worker is through with; when it has counted the
- *	last one it doesn't look at the irqfd any more
- * @pending_link: on kvm->irqfds.pending
- * @from_work: what was injected from work; written by the VM's worker alone
+ * @deferred: how often an event was left to work; under @wqh's lock
+ * @done: how many of these are done; who has counted the last one doesn't look at
+ *	the irqfd any more
+ * @pending_link: on the list of its lane
+ * @lane: of kvm->irqfds.lanes the one that it is in, unless it is idle; written by
+ *	who has set IRQFD_PENDING
+ * @own_lane: the one that it is in if its injection may have to wait
+ * @from_work: what was injected from work; written by the lane's work alone
  * @told: what of @at_once and @from_work is in the VM's statistics already; under
  *	kvm->irqfds.lock
  * @kvm: the VM, for whoever keeps it alive by other means: the owner of the
@@ -115,6 +118,8 @@ struct kvm_kernel_irqfd {
 	unsigned long deferred;
 	unsigned long done;
 	struct llist_node pending_link;
+	u8 lane;
+	u8 own_lane;
 	struct kvm_irqfd_count from_work;
 	struct kvm_irqfd_totals told;
 
@@ -140,6 +145,11 @@ struct kvm_kernel_irqfd {
 
 int kvm_arch_irqfd_inject(struct kvm *kvm,
 			  struct kvm_kernel_irq_routing_entry *e);
+bool kvm_arch_irqfd_may_wait(const struct kvm_kernel_irq_routing_entry *e);
+int kvm_arch_irqfd_send(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *e,
+			int irq_source_id);
+int kvm_arch_irqfd_page_in(struct kvm *kvm,
+			   const struct kvm_kernel_irq_routing_entry *e);
 bool kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *e,
 			      int ret);
 /* What irqchips tell level irqfds, and these ask the architecture for. */

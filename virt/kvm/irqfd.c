@@ -181,11 +181,14 @@ static void shutdown_work(struct work_struct *work)
 			kvm_irqfd_level_detach(kvm, irqfd);
 			level = true;
 		}
+		cond_resched();
 	}
 	if (level)
 		synchronize_srcu_expedited(&kvm_irqfd_srcu);
-	llist_for_each_entry_safe(irqfd, next, list, hung_up_link)
+	llist_for_each_entry_safe(irqfd, next, list, hung_up_link) {
 		irqfd_release(irqfd);
+		cond_resched();
+	}
 }
 
 /*
@@ -310,8 +313,8 @@ void kvm_irqfd_release(struct kvm *kvm)
 		wait_var_event(&kvm->irqfds.nr, !has_irqfds(kvm));
 	}
 
-	/* They may have been queued for irqfds that they had been through with. */
-	flush_work(&kvm->irqfds.inject);
+	kvm_irqfd_inject_end_vm(kvm);
+	/* It may have been queued for irqfds that it had been through with. */
 	flush_work(&kvm->irqfds.shutdown);
 }
 
@@ -528,6 +531,7 @@ int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 
 	spin_lock_irq(&kvm->irqfds.lock);
 	kvm_irqfd_stats_add(kvm, irqfd);
+	kvm_irqfd_inject_add(kvm, irqfd);
 	kvm->irqfds.nr++;
 	spin_unlock_irq(&kvm->irqfds.lock);
 

@@ -16,7 +16,7 @@ extern struct srcu_struct kvm_irqfd_srcu;
 
 /* In kvm_kernel_irqfd.flags: somebody is busy with its beginning or its end. */
 #define IRQFD_OWNED	0
-/* It is on kvm->irqfds.pending, or about to be. */
+/* It is on the list of a lane, or about to be. */
 #define IRQFD_PENDING	1
 
 void kvm_irqfd_init_vm(struct kvm *kvm);
@@ -30,7 +30,9 @@ bool kvm_irqfd_take(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm);
 bool kvm_irqfd_idle(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_flush(struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_inject_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_inject_init_vm(struct kvm *kvm);
+void kvm_irqfd_inject_end_vm(struct kvm *kvm);
 int kvm_irqfd_inject_init(void);
 void kvm_irqfd_inject_exit(void);
 
@@ -44,6 +46,7 @@ void kvm_irqfd_stats_remove(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_init_vm(struct kvm *kvm);
 int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_level_raised(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);

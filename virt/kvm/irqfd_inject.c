@@ -4,8 +4,8 @@
  *
  * An event is taken from the eventfd's counter and injected in the wake-up, by
  * whoever signals.  Where that can't be done, because the GSI has several routes
- * or the architecture may have to sleep, the irqfd is put on its VM's list and
- * injected by its VM's worker.
+ * or the architecture can't do it there, the irqfd is put on the list of one of its
+ * VM's lanes and injected by that lane's work.
  *
  * Why a wake-up may use the VM
  * ----------------------------
@@ -14,21 +14,33 @@
  * until a hang-up that was there first has done so, before it lets go of the VM.
  * Hence no wake-up is in the VM afterwards, and none needs a read section for it.
  *
- * The worker is not under that lock, and its irqfds' eventfds may be gone.  It
+ * A lane's work is not under that lock, and its irqfds' eventfds may be gone.  It
  * reads the pointer to the VM under kvm_irqfd_srcu, as the last thing before it
  * begins to inject.  VM close clears the pointers and waits for one grace period: after
- * that no injection begins, however many are on the list, and the one that has
- * begun is all there is to wait for.  The read section is over when the injection
- * begins, which may sleep, so that it is the same for all VMs and no VM's
- * injection holds up another one's close.
+ * that no injection begins, however many are on the lists, and those that have
+ * begun, one in a lane, are all there is to wait for.  The read section is over when
+ * the injection begins, which may sleep, so that it is the same for all VMs and no
+ * VM's injection holds up another one's close.
  *
- * Why there is one worker for a VM
- * --------------------------------
+ * Lanes
+ * -----
  * A line goes up and down again.  Were two to do that on one line at once, an edge
  * could fall together with the end of another one and be lost after the guest
- * had taken that.  And an injection that is stuck, on memory that user space
- * provides, must not use up the workers that other VMs need: no VM has more than
- * one.
+ * had taken that.  Two GSIs may lead to one line.  Hence all that is a line is
+ * injected in one lane of the VM's, one after the other.  Nothing there waits for
+ * user space.
+ *
+ * A route that may have to wait for memory is one of its own kind: it is its GSI's
+ * only one and no line, so it needs no order with others.  These share the other
+ * lanes, and each irqfd has one that is its own.  An injection that is stuck there
+ * holds up those of the same lane.  As a VM has so many lanes and no more, its stuck
+ * injections don't use up the workers that other VMs need.
+ *
+ * An irqfd is in one lane at a time, so that its events stay in order and what only
+ * the worker writes has one writer.  Who sets IRQFD_PENDING decides which: an event
+ * chooses by the route if the irqfd is idle, and puts it where it is being injected
+ * otherwise; a work that finds it in the wrong lane, after a new routing table, sends
+ * it on to the right one, unless an event has put it back on the work's own list.
  *
  * After KVM_SET_GSI_ROUTING nothing goes by an old route
  * ------------------------------------------------------
@@ -36,6 +48,10 @@
  * the routing table, or at its generation, until it is delivered, and
  * KVM_SET_GSI_ROUTING waits for these sections when the new table is in place and
  * the generation has moved on.  So a new table needn't be told to any irqfd.
+ *
+ * None of these sections waits for user space, as user space may be waiting in
+ * KVM_SET_GSI_ROUTING.  What isn't at hand is brought in between two sections, and
+ * the second one looks the route up afresh.
  */
 
 #include <linux/eventfd.h>
@@ -57,11 +73,18 @@
 /* For what hasn't the lock of an eventfd, and never sleeps. */
 DEFINE_SRCU(kvm_irqfd_srcu);
 
+/* The lane of lines; all others are for what may wait. */
+#define LINES	0
+
+/* So often is memory brought in for an injection before it is another one's turn. */
+#define TRIES	8
+
 /*
  * Unbound, so that a task that hogs the processor the event came in on is not in
- * the way.  One work item for a VM, so that its limit is one of VMs.
+ * the way.  Lines have one of their own, whose works don't wait for user space:
+ * however many VMs' injections are stuck, lines find a worker.
  */
-static struct workqueue_struct *inject_wq;
+static struct workqueue_struct *inject_wq, *wait_wq;
 
 int __weak kvm_arch_set_irq_inatomic(struct kvm_kernel_irq_routing_entry *e,
 				     struct kvm *kvm, int irq_source_id,
@@ -85,6 +108,48 @@ int __weak kvm_arch_irqfd_inject(struct kvm *kvm,
 {
 	return kvm_arch_set_irq_inatomic(e, kvm, KVM_IRQFD_IRQ_SOURCE_ID, 1,
 					 false);
+}
+
+/**
+ * kvm_arch_irqfd_may_wait - may this route's injection have to wait for user space?
+ * @e: a route, which is no line and its GSI's only one if so
+ *
+ * Wait for memory to be brought in, that is, or for a lock whose holder may do so.
+ * Context: any.
+ */
+bool __weak kvm_arch_irqfd_may_wait(const struct kvm_kernel_irq_routing_entry *e)
+{
+	return false;
+}
+
+/**
+ * kvm_arch_irqfd_send - inject by a route that may have to wait, without waiting
+ * @kvm: the VM
+ * @e: the route
+ * @irq_source_id: in whose name
+ *
+ * Context: process context, in a read section of kvm->irq_srcu.
+ * Return: as @e's set(), or -EWOULDBLOCK with nothing done.
+ */
+int __weak kvm_arch_irqfd_send(struct kvm *kvm,
+			       struct kvm_kernel_irq_routing_entry *e,
+			       int irq_source_id)
+{
+	return kvm_arch_set_irq_inatomic(e, kvm, irq_source_id, 1, false);
+}
+
+/**
+ * kvm_arch_irqfd_page_in - wait for what kvm_arch_irqfd_send() didn't wait for
+ * @kvm: the VM, which may be closing
+ * @e: the route, which may be out of date
+ *
+ * Context: a worker, in no read section.  May wait for user space.
+ * Return: 0 if it makes sense to try again, else a negative errno.
+ */
+int __weak kvm_arch_irqfd_page_in(struct kvm *kvm,
+				  const struct kvm_kernel_irq_routing_entry *e)
+{
+	return -EOPNOTSUPP;
 }
 
 /**
@@ -119,13 +184,12 @@ static void count(struct kvm_irqfd_count *count, bool delivered)
  * would be none.  It's a line of irqfds' own that goes down, not that which user
  * space may hold up with KVM_IRQ_LINE.
  */
-static bool pulse(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
+static bool pulse(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+		  struct kvm_kernel_irq_routing_entry *routes, int nr)
 {
-	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 	bool delivered = false;
-	int i, level, nr, ret;
+	int i, level, ret;
 
-	nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
 	for (level = 1; level >= 0; level--) {
 		trace_kvm_set_irq(irqfd->gsi, level, KVM_IRQFD_IRQ_SOURCE_ID);
 		for (i = 0; i < nr; i++) {
@@ -154,39 +218,159 @@ static struct kvm *vm_of(struct kvm_kernel_irqfd *irqfd)
 	return kvm;
 }
 
-static void inject_deferred(struct kvm_kernel_irqfd *irqfd)
+/* By which lane these routes are injected. */
+static unsigned int lane_for(const struct kvm_kernel_irqfd *irqfd,
+			     const struct kvm_kernel_irq_routing_entry *routes,
+			     int nr)
 {
-	struct kvm *kvm = vm_of(irqfd);
-	bool delivered;
-	int idx;
+	return nr == 1 && kvm_arch_irqfd_may_wait(routes) ? irqfd->own_lane :
+							     LINES;
+}
 
-	if (!kvm)
-		return;
+/* Of who has set IRQFD_PENDING.  Once it is on the list, it may go. */
+static void put_in_lane(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
+{
+	struct kvm_irqfd_lane *lane = &kvm->irqfds.lanes[irqfd->lane];
+
+	llist_add(&irqfd->pending_link, &lane->pending);
+	queue_work(lane->wq, &lane->work);
+}
+
+/*
+ * Have it injected in lane @nr, after what is there already.  False if that isn't
+ * needed, as an event has put it on the list of the lane that it is in.
+ */
+static bool send_on(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+		    unsigned int nr)
+{
+	if (test_and_set_bit(IRQFD_PENDING, &irqfd->flags))
+		return false;
+
+	irqfd->lane = nr;
+	put_in_lane(irqfd, kvm);
+
+	return true;
+}
+
+static int send(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+		struct kvm_kernel_irq_routing_entry *e)
+{
+	int ret;
+
+	if (irqfd->resampler) {
+		ret = kvm_arch_irqfd_send(kvm, e,
+					  KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID);
+		if (ret != -EWOULDBLOCK)
+			kvm_irqfd_level_raised(irqfd);
+	} else {
+		ret = kvm_arch_irqfd_send(kvm, e, KVM_IRQFD_IRQ_SOURCE_ID);
+	}
+
+	return ret == -EWOULDBLOCK ? ret : kvm_arch_irqfd_delivered(e, ret);
+}
+
+/*
+ * One attempt, in one read section.  Returns whether it was delivered, -ESTALE if
+ * @nr isn't the lane it should be in, which *@lane is, or -EWOULDBLOCK if it needs
+ * something brought in for *@e.
+ */
+static int try_inject(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+		      unsigned int nr, unsigned int *lane,
+		      struct kvm_kernel_irq_routing_entry *e)
+{
+	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
+	int nr_routes, ret;
 
 	/* kvm_set_irq()'s own section ends before it delivers. */
-	idx = srcu_read_lock(&kvm->irq_srcu);
-	if (irqfd->resampler)
-		delivered = kvm_irqfd_level_raise(kvm, irqfd);
-	else
-		delivered = pulse(irqfd, kvm);
-	srcu_read_unlock(&kvm->irq_srcu, idx);
+	guard(srcu)(&kvm->irq_srcu);
 
-	count(&irqfd->from_work, delivered);
-	trace_kvm_irqfd_inject(irqfd->kvm, irqfd, true, delivered);
+	nr_routes = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
+	*lane = lane_for(irqfd, routes, nr_routes);
+	if (*lane != nr)
+		return -ESTALE;
+
+	if (nr != LINES) {
+		*e = routes[0];
+		return send(irqfd, kvm, e);
+	}
+
+	if (!irqfd->resampler)
+		return pulse(irqfd, kvm, routes, nr_routes);
+
+	ret = kvm_irqfd_level_raise(kvm, irqfd);
+	/*
+	 * It looks for itself, and may have found a route that has come since and
+	 * by which set() won't wait.  That it is raised twice then does no harm.
+	 */
+	nr_routes = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
+	*lane = lane_for(irqfd, routes, nr_routes);
+
+	return *lane == nr ? ret : -ESTALE;
+}
+
+/* True if that's done; else the irqfd is another work's, or a later one's. */
+static bool inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int nr)
+{
+	struct kvm_kernel_irq_routing_entry e;
+	struct kvm *kvm;
+	unsigned int lane;
+	int ret, tries;
+
+	for (tries = 1; ; tries++) {
+		kvm = vm_of(irqfd);
+		if (!kvm)
+			return true;
+
+		ret = try_inject(irqfd, kvm, nr, &lane, &e);
+		if (ret >= 0)
+			break;
+		/*
+		 * Whoever takes the memory away again each time, in between, has
+		 * the event wait as long as he does so, and not the others.
+		 */
+		if (ret == -ESTALE || tries > TRIES)
+			return !send_on(irqfd, kvm, lane);
+
+		/* There is no such memory. */
+		ret = kvm_arch_irqfd_page_in(kvm, &e);
+		if (ret) {
+			ret = 0;
+			break;
+		}
+	}
+
+	count(&irqfd->from_work, ret);
+	trace_kvm_irqfd_inject(irqfd->kvm, irqfd, true, ret);
+
+	return true;
+}
+
+/* All that is on the list, the oldest first. */
+static struct llist_node *take_all(struct kvm_irqfd_lane *lane)
+{
+	struct llist_node *node, *next, *first = NULL;
+
+	for (node = llist_del_all(&lane->pending); node; node = next) {
+		next = node->next;
+		node->next = first;
+		first = node;
+		cond_resched();
+	}
+
+	return first;
 }
 
 /*
  * Each irqfd stays until it has been seen to be done, and the VM until
- * kvm_irqfd_inject_synchronize().
+ * kvm_irqfd_inject_end_vm().
  */
 static void inject_work(struct work_struct *work)
 {
-	struct kvm *kvm = container_of(work, struct kvm, irqfds.inject);
+	struct kvm_irqfd_lane *lane =
+		container_of(work, struct kvm_irqfd_lane, work);
 	struct kvm_kernel_irqfd *irqfd, *next;
-	struct llist_node *list;
 
-	list = llist_reverse_order(llist_del_all(&kvm->irqfds.pending));
-	llist_for_each_entry_safe(irqfd, next, list, pending_link) {
+	llist_for_each_entry_safe(irqfd, next, take_all(lane), pending_link) {
 		/*
 		 * An event from here on puts it on the list again: it may be one
 		 * that this injection comes too early for.
@@ -194,24 +378,29 @@ static void inject_work(struct work_struct *work)
 		clear_bit_unlock(IRQFD_PENDING, &irqfd->flags);
 		/* Who finds it set relies on an injection that is yet to come. */
 		smp_mb__after_atomic();
-		inject_deferred(irqfd);
-
-		/* Pairs with kvm_irqfd_idle().  From here it may be freed. */
-		smp_store_release(&irqfd->done, irqfd->done + 1);
-		/* For wake_up_var(), which goes by the address alone. */
-		smp_mb();
-		wake_up_var(&irqfd->done);
+		if (inject_deferred(irqfd, lane->nr)) {
+			/* Pairs with kvm_irqfd_idle().  Now it may be freed. */
+			smp_store_release(&irqfd->done, irqfd->done + 1);
+			/* For wake_up_var(), which goes by the address alone. */
+			smp_mb();
+			wake_up_var(&irqfd->done);
+		}
+		cond_resched();
 	}
 }
 
 static void defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
+	struct kvm_irqfd_route *route = &irqfd->route;
+
 	if (test_and_set_bit(IRQFD_PENDING, &irqfd->flags))
 		return;
 
+	/* One that isn't is being injected in irqfd->lane. */
+	if (kvm_irqfd_idle(irqfd))
+		irqfd->lane = lane_for(irqfd, &route->entry, route->nr);
 	irqfd->deferred++;
-	llist_add(&irqfd->pending_link, &kvm->irqfds.pending);
-	queue_work(inject_wq, &kvm->irqfds.inject);
+	put_in_lane(irqfd, kvm);
 }
 
 /**
@@ -232,8 +421,8 @@ bool kvm_irqfd_idle(struct kvm_kernel_irqfd *irqfd)
  * kvm_irqfd_flush - wait until all that was left to the worker is injected
  * @irqfd: an irqfd that no event can come in to
  *
- * Context: process context.  Waits for nothing else, but what the VM's worker has
- * before it.
+ * Context: process context.  Waits for nothing else, but what its lane has before
+ * it.
  */
 void kvm_irqfd_flush(struct kvm_kernel_irqfd *irqfd)
 {
@@ -254,8 +443,31 @@ static noinline void resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 	route->nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
 	if (route->nr)
 		route->entry = routes[0];
-	/* Whatever the routes, a line is raised from work. */
+	/* A level irqfd's line is another matter: raise_in_wakeup(). */
 	route->in_wakeup = route->nr == 1 && !irqfd->resampler;
+}
+
+/*
+ * Of a level irqfd, by a route that is in no doubt.  Its line stays up, so there is no
+ * order to keep with others.  What isn't a pin may be a line all the same, which the
+ * architecture keeps.
+ */
+static noinline int raise_in_wakeup(struct kvm_kernel_irqfd *irqfd,
+				    struct kvm *kvm)
+{
+	struct kvm_irqfd_route *route = &irqfd->route;
+	int ret;
+
+	if (route->nr != 1 || route->entry.type != KVM_IRQ_ROUTING_IRQCHIP)
+		return -EWOULDBLOCK;
+
+	ret = kvm_arch_set_irq_inatomic(&route->entry, kvm,
+					KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, 1,
+					false);
+	if (ret != -EWOULDBLOCK)
+		kvm_irqfd_level_raised(irqfd);
+
+	return ret;
 }
 
 /**
@@ -284,7 +496,12 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 			goto defer;
 		delivered = ret > 0 ||
 			    kvm_arch_irqfd_delivered(&route->entry, ret);
-	} else if (route->nr || irqfd->resampler) {
+	} else if (irqfd->resampler) {
+		ret = raise_in_wakeup(irqfd, kvm);
+		if (ret == -EWOULDBLOCK)
+			goto defer;
+		delivered = kvm_arch_irqfd_delivered(&route->entry, ret);
+	} else if (route->nr) {
 		goto defer;
 	}
 
@@ -406,15 +623,54 @@ int kvm_irqfd_wakeup(struct wait_queue_entry *wait, unsigned int mode,
 }
 
 /**
+ * kvm_irqfd_inject_add - give a new irqfd what it needs to be injected
+ * @kvm: its VM
+ * @irqfd: the irqfd
+ *
+ * Those that come one after the other don't share a lane.
+ * Context: kvm->irqfds.lock is held.
+ */
+void kvm_irqfd_inject_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
+{
+	lockdep_assert_held(&kvm->irqfds.lock);
+
+	BUILD_BUG_ON(KVM_IRQFD_LANES < 2 || KVM_IRQFD_LANES > U8_MAX);
+	irqfd->own_lane = 1 + kvm->irqfds.next_lane++ % (KVM_IRQFD_LANES - 1);
+}
+
+/**
  * kvm_irqfd_inject_init_vm - set up a new VM's part of this
  * @kvm: the VM
  */
 void kvm_irqfd_inject_init_vm(struct kvm *kvm)
 {
+	struct kvm_irqfd_lane *lane;
+	int i;
+
 	/* No route is of generation 0. */
 	kvm->irqfds.generation = 1;
-	init_llist_head(&kvm->irqfds.pending);
-	INIT_WORK(&kvm->irqfds.inject, inject_work);
+	for (i = 0; i < KVM_IRQFD_LANES; i++) {
+		lane = &kvm->irqfds.lanes[i];
+		lane->nr = i;
+		lane->wq = i == LINES ? inject_wq : wait_wq;
+		init_llist_head(&lane->pending);
+		INIT_WORK(&lane->work, inject_work);
+	}
+}
+
+/**
+ * kvm_irqfd_inject_end_vm - the counterpart of kvm_irqfd_inject_init_vm()
+ * @kvm: a VM without irqfds; no work of it runs on return
+ *
+ * Works may have been queued for irqfds that they had been through with.
+ * Context: process context.
+ */
+void kvm_irqfd_inject_end_vm(struct kvm *kvm)
+{
+	int i;
+
+	for (i = 0; i < KVM_IRQFD_LANES; i++)
+		flush_work(&kvm->irqfds.lanes[i].work);
 }
 
 /**
@@ -425,10 +681,18 @@ void kvm_irqfd_inject_init_vm(struct kvm *kvm)
  */
 int kvm_irqfd_inject_init(void)
 {
-	inject_wq = alloc_workqueue("kvm-irqfd-inject",
-				    WQ_UNBOUND | WQ_HIGHPRI, WQ_MAX_ACTIVE);
+	inject_wq = alloc_workqueue("kvm-irqfd-inject", WQ_UNBOUND,
+				    WQ_MAX_ACTIVE);
+	if (!inject_wq)
+		return -ENOMEM;
 
-	return inject_wq ? 0 : -ENOMEM;
+	wait_wq = alloc_workqueue("kvm-irqfd-wait", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!wait_wq) {
+		destroy_workqueue(inject_wq);
+		return -ENOMEM;
+	}
+
+	return 0;
 }
 
 /**
@@ -438,5 +702,6 @@ int kvm_irqfd_inject_init(void)
  */
 void kvm_irqfd_inject_exit(void)
 {
+	destroy_workqueue(wait_wq);
 	destroy_workqueue(inject_wq);
 }

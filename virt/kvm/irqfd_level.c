@@ -258,6 +258,20 @@ bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 }
 
 /**
+ * kvm_irqfd_level_raised - the line has been raised by a route
+ * @irqfd: the level irqfd it was for, attached, and not freed since
+ *
+ * For who has done by a route that he had what kvm_irqfd_level_raise() does by one
+ * that it looks up.
+ * Context: any, in the read section of kvm->irq_srcu in which the route was valid.
+ */
+void kvm_irqfd_level_raised(struct kvm_kernel_irqfd *irqfd)
+{
+	/* As there was a route, nothing is stranded. */
+	set_bit(RESAMPLER_RAISED, &irqfd->resampler->flags);
+}
+
+/**
  * kvm_irqfd_level_strand - let an acknowledge's consequences wait for a route
  * @resampler: a GSI's that has none, as far as the caller knows
  *

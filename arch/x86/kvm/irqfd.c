@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86's part of irqfd: MSIs without detours.
+ * x86's part of irqfd: MSIs without detours, and event channels, whose page may have
+ * to be brought in.
  */
 #include <linux/kvm_host.h>
+#include <linux/kthread.h>
 #include <linux/kvm_irqfd.h>
+#include <linux/mm.h>
 #include <linux/msi.h>
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
+#include <linux/srcu.h>
 #include <trace/events/kvm.h>
 
 #include "lapic.h"
@@ -85,6 +90,73 @@ int kvm_arch_irqfd_inject(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *
 	return kvm_arch_set_irq_inatomic(e, kvm, KVM_IRQFD_IRQ_SOURCE_ID, 1,
 					 false);
 }
+
+/*
+ * All others take spinlocks at most.  kvm_arch_set_irq_inatomic() is what doesn't wait:
+ * it says -EWOULDBLOCK if the shared info's page isn't mapped.
+ */
+bool kvm_arch_irqfd_may_wait(const struct kvm_kernel_irq_routing_entry *e)
+{
+	return e->type == KVM_IRQ_ROUTING_XEN_EVTCHN;
+}
+
+#ifdef CONFIG_KVM_XEN
+/* Where user space has the page of shared info, or an error HVA. */
+static unsigned long shared_info_hva(struct kvm *kvm)
+{
+	struct gfn_to_pfn_cache *gpc = &kvm->arch.xen.shinfo_cache;
+	unsigned long hva;
+	gpa_t gpa;
+
+	guard(srcu)(&kvm->srcu);
+
+	read_lock_irq(&gpc->lock);
+	gpa = gpc->gpa;
+	hva = gpc->uhva;
+	read_unlock_irq(&gpc->lock);
+
+	return kvm_is_error_gpa(gpa) ? hva : gfn_to_hva(kvm, gpa_to_gfn(gpa));
+}
+
+/*
+ * What waits is the first part, in no read section, as memslots may be changed by who
+ * is to provide the page.  The second part finds it there, unless it has been taken
+ * away again.
+ */
+static int map_shared_info(struct kvm *kvm)
+{
+	unsigned long hva = shared_info_hva(kvm);
+	struct page *page;
+
+	if (kvm_is_error_hva(hva))
+		return -EFAULT;
+
+	/* Not all memory has pages. */
+	if (get_user_pages_unlocked(hva, 1, &page, FOLL_WRITE) == 1)
+		put_page(page);
+
+	guard(srcu)(&kvm->srcu);
+
+	return kvm_gpc_refresh(&kvm->arch.xen.shinfo_cache, PAGE_SIZE);
+}
+
+int kvm_arch_irqfd_page_in(struct kvm *kvm,
+			   const struct kvm_kernel_irq_routing_entry *e)
+{
+	int ret;
+
+	/* The VM may outlive the memory of the process that it is of. */
+	if (!mmget_not_zero(kvm->mm))
+		return -EFAULT;
+
+	kthread_use_mm(kvm->mm);
+	ret = map_shared_info(kvm);
+	kthread_unuse_mm(kvm->mm);
+	mmput(kvm->mm);
+
+	return ret;
+}
+#endif
 
 bool kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *e, int ret)
 {

@@ -2,6 +2,8 @@
 /*
  * irqfd: what is stuck or starved in one place is nobody else's matter.
  */
+#include <dirent.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -227,6 +229,255 @@ TEST(closed_vm)
 	TEST_ASSERT(ends(closing), "VM close, with the page there: not within %d s", BOUND_SEC);
 	TEST_ASSERT(port_is_pending(&s), "The event that VM close waited for is lost");
 	close(s.uffd);
+}
+
+/* From a route that is stuck to one that isn't, while a thread waits for that. */
+static const struct kvm_irq_routing_entry *routes_without_xen(int *nr)
+{
+	static struct kvm_irq_routing_entry entries[3];
+
+	entries[0] = msi_route(GSI_MSI, VECTOR);
+	entries[1] = chip_route(GSI_IOAPIC, KVM_IRQCHIP_IOAPIC, GSI_IOAPIC);
+	entries[2] = msi_route(GSI_XEN, VECTOR2);
+	*nr = ARRAY_SIZE(entries);
+	return entries;
+}
+
+static void *set_other(void *arg)
+{
+	const struct kvm_irq_routing_entry *entries;
+	struct stuck_vm *s = arg;
+	int nr;
+
+	entries = routes_without_xen(&nr);
+	set_routes(s->v.vm, entries, nr);
+	return NULL;
+}
+
+static void *set_again(void *arg)
+{
+	struct stuck_vm *s = arg;
+
+	set_xen_route(s->v.vm);
+	return NULL;
+}
+
+static void *add_memslot(void *arg)
+{
+	struct stuck_vm *s = arg;
+
+	vm_userspace_mem_region_add(s->v.vm, VM_MEM_SRC_ANONYMOUS, 0xd0000000, 11, 1, 0);
+	return NULL;
+}
+
+/* Something is set while an injection waits for the page; @level: of a level irqfd. */
+static void set_meanwhile(void *(*set)(void *arg), bool level, struct stuck_vm *s)
+{
+	int resamplefd = new_eventfd();
+	pthread_t setting;
+	bool ended;
+
+	stuck_vm_init(s);
+	if (level) {
+		unassign_ok(s->v.vm, s->fd, GSI_XEN);
+		assign_resample_ok(s->v.vm, s->fd, GSI_XEN, resamplefd);
+	}
+	stick(s);
+	start(&setting, set, s);
+	ended = ends(setting);
+
+	/* Before anything else, or nobody could end who waits for this. */
+	unstick(s);
+	TEST_ASSERT(ended, "The ioctl was not through within %d s", BOUND_SEC);
+	close(resamplefd);
+}
+
+/*
+ * KVM_SET_GSI_ROUTING doesn't wait for an injection that waits for user space, whose
+ * thread it may be that would have to provide the page.  The event is injected by the
+ * new route, as nothing is by the old one.
+ *
+ * Fails where the injection sleeps in what KVM_SET_GSI_ROUTING waits for.  Linux up to
+ * 6.12 and later returns at once, and injects by the old route.
+ */
+TEST(reroute)
+{
+	struct stuck_vm s;
+
+	set_meanwhile(set_other, false, &s);
+	assert_irqs(&s.v, VECTOR2, 1);
+	TEST_ASSERT(!port_is_pending(&s), "The event went by a route that was gone");
+	stuck_vm_free(&s);
+}
+
+/* The same of a level irqfd. */
+TEST(reroute_level)
+{
+	struct stuck_vm s;
+
+	set_meanwhile(set_other, true, &s);
+	assert_irqs(&s.v, VECTOR2, 1);
+	TEST_ASSERT(!port_is_pending(&s), "The event went by a route that was gone");
+	stuck_vm_free(&s);
+}
+
+/* And with a new table that has the same route the event goes there. */
+TEST(same_route)
+{
+	struct stuck_vm s;
+
+	set_meanwhile(set_again, false, &s);
+	WAIT_FOR(port_is_pending(&s), "The event is lost");
+	stuck_vm_free(&s);
+
+	set_meanwhile(set_again, true, &s);
+	WAIT_FOR(port_is_pending(&s), "The event of a level irqfd is lost");
+	stuck_vm_free(&s);
+}
+
+/*
+ * Nor does KVM_SET_USER_MEMORY_REGION wait for it.
+ *
+ * Linux up to 6.12 and later waits, as the injection sleeps in what it waits for.
+ */
+TEST(new_memslot)
+{
+	struct stuck_vm s;
+
+	set_meanwhile(add_memslot, false, &s);
+	WAIT_FOR(port_is_pending(&s), "The event is lost");
+	stuck_vm_free(&s);
+}
+
+/* More than a VM has workers that wait. */
+#define NR_STUCK	20
+
+/*
+ * Injections that are stuck, however many, don't hold up lines, and each comes when it
+ * can.
+ *
+ * Fails where what waits for memory and what doesn't is left to the same worker.
+ */
+TEST(line_goes_on)
+{
+	int fds[NR_STUCK], line_fd = new_eventfd(), level_fd = new_eventfd(), i;
+	int resamplefd = new_eventfd();
+	struct stuck_vm s;
+
+	stuck_vm_init(&s);
+	set_xen_routes(s.v.vm, NR_STUCK);
+	assign_ok(s.v.vm, line_fd, GSI_IOAPIC);
+	assign_resample_ok(s.v.vm, level_fd, GSI_MSI, resamplefd);
+	for (i = 1; i < NR_STUCK; i++) {
+		fds[i] = new_eventfd();
+		assign_ok(s.v.vm, fds[i], GSI_XEN + i);
+	}
+	stick(&s);
+	for (i = 1; i < NR_STUCK; i++)
+		add(fds[i], 1);
+
+	for (i = 1; i <= 3; i++) {
+		add(line_fd, 1);
+		wait_for_irqs(&s.v, VECTOR, 2 * i - 1);
+		add(level_fd, 1);
+		wait_for_irqs(&s.v, VECTOR, 2 * i);
+	}
+	unassign_ok(s.v.vm, line_fd, GSI_IOAPIC);
+	assign_ok(s.v.vm, line_fd, GSI_IOAPIC);
+	add(line_fd, 1);
+	wait_for_irqs(&s.v, VECTOR, 7);
+
+	unstick(&s);
+	for (i = 0; i < NR_STUCK; i++)
+		WAIT_FOR(nth_port_is_pending(&s, i), "Event %d is lost", i);
+	wait_for_worker(&s.v);
+	stuck_vm_free(&s);
+	for (i = 1; i < NR_STUCK; i++)
+		close(fds[i]);
+	close(line_fd);
+	close(level_fd);
+	close(resamplefd);
+}
+
+/*
+ * While an injection is stuck, the GSI is routed to a pin and back, with a signal each:
+ * nothing is lost, and all is injected by what is the route when the page comes.
+ */
+TEST(to_a_line_and_back)
+{
+	const struct kvm_irq_routing_entry pin = chip_route(GSI_XEN, KVM_IRQCHIP_IOAPIC,
+							    GSI_IOAPIC);
+	struct stuck_vm s;
+
+	stuck_vm_init(&s);
+	stick(&s);
+	set_routes(s.v.vm, &pin, 1);
+	add(s.fd, 1);
+	set_xen_route(s.v.vm);
+	add(s.fd, 1);
+	set_routes(s.v.vm, &pin, 1);
+	unstick(&s);
+	wait_for_worker(&s.v);
+	wait_for_irqs(&s.v, VECTOR, 1);
+	TEST_ASSERT(!port_is_pending(&s), "The event went by a route that was gone");
+
+	/* And once more, from a line to where it may have to wait. */
+	set_xen_route(s.v.vm);
+	add(s.fd, 1);
+	WAIT_FOR(port_is_pending(&s), "The event is lost");
+	stuck_vm_free(&s);
+}
+
+/* The nice value of a task that works for irqfds now, or INT_MIN. */
+static int nice_of_worker(void)
+{
+	struct dirent *entry;
+	int nice = INT_MIN;
+	char stat[512], *p;
+	ssize_t n;
+	DIR *proc;
+	int fd;
+
+	proc = opendir("/proc");
+	TEST_ASSERT(proc, "opendir(): %s", strerror(errno));
+	while (nice == INT_MIN && (entry = readdir(proc))) {
+		snprintf(stat, sizeof(stat), "/proc/%.20s/stat", entry->d_name);
+		fd = open(stat, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		n = read(fd, stat, sizeof(stat) - 1);
+		close(fd);
+		if (n <= 0)
+			continue;
+		stat[n] = 0;
+		/* A worker that works says what for: with a plus. */
+		p = strrchr(stat, ')');
+		if (!p || !strstr(stat, "+kvm-irqfd"))
+			continue;
+		TEST_ASSERT(sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %d",
+				   &nice) == 1, "No nice value: %s", stat);
+	}
+	closedir(proc);
+	return nice;
+}
+
+/*
+ * What works at a guest's will isn't preferred to what others do.
+ *
+ * Fails where the worker has a nice value of -20.
+ */
+TEST(no_preference)
+{
+	struct stuck_vm s;
+	int nice;
+
+	stuck_vm_init(&s);
+	stick(&s);
+	nice = nice_of_worker();
+	unstick(&s);
+	TEST_REQUIRE(nice != INT_MIN);
+	TEST_ASSERT(!nice, "The worker's nice value is %d", nice);
+	stuck_vm_free(&s);
 }
 
 /*
