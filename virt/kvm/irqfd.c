@@ -17,13 +17,22 @@
  *	 |
  *	 | irqfd_own(): of DEASSIGN, hang-up and VM close one gets it
  *	 v
- *	ENDING	the owner ends the bypass, takes it off the wait queue, under its
- *	 |	lock, so that a wake-up in progress is over, waits for what was left
- *	 |	to work, and ends acknowledge notification
+ *	ENDING	the owner ends the bypass and sees to it that no event comes in any
+ *	 |	more, under the wait queue's lock, so that a wake-up in progress is
+ *	 |	over; it waits for what was left to work, and ends acknowledge
+ *	 |	notification.  One that DEASSIGN ends stays on the queue until then
  *	 v
  *	gone	off kvm->irqfds.items and counted off; the memory goes after a
  *		grace period of RCU that nobody waits for, or of kvm_irqfd_srcu:
  *		readers of the list are in sections of both
+ *
+ * Who meets one that is on its way out
+ * ------------------------------------
+ *
+ * Another DEASSIGN that names the same eventfd and GSI, or an assign of the eventfd,
+ * finds it on the queue and waits until it is off.  A fatal signal ends these waits,
+ * as the injection that they wait for may wait for user space.  It ends that of the
+ * owner as well: then the VM's shutdown work does the rest.
  *
  * Who may leave first
  * -------------------
@@ -94,11 +103,65 @@ static void irqfd_wake_writers(struct kvm_kernel_irqfd *irqfd)
 	current->in_eventfd = 0;
 }
 
+/* What is in the counter, of a semaphore or since the VM began to close, is lost. */
+static void irqfd_drop_count(struct kvm_kernel_irqfd *irqfd)
+{
+	if (kvm_irqfd_take(irqfd))
+		irqfd_wake_writers(irqfd);
+}
+
+/* The one that is on the queue when a DEASSIGN has begun: events aren't consumed. */
+static int irqfd_ending_wakeup(struct wait_queue_entry *wait, unsigned int mode,
+			       int sync, void *key)
+{
+	return 0;
+}
+
+/* Of the owner alone. */
+static bool irqfd_stays_on_queue(struct kvm_kernel_irqfd *irqfd)
+{
+	return irqfd->wait.func == irqfd_ending_wakeup;
+}
+
+/*
+ * When this returns no wake-up is in progress, and none will see the irqfd LIVE.  True
+ * if there is nothing to wait for and it is off the queue.
+ */
+static bool irqfd_stop_events(struct kvm_kernel_irqfd *irqfd)
+{
+	bool off;
+
+	spin_lock_irq(&irqfd->wqh->lock);
+	irqfd_drop_count(irqfd);
+	off = !irqfd->resampler && kvm_irqfd_idle(irqfd);
+	if (off)
+		__remove_wait_queue(irqfd->wqh, &irqfd->wait);
+	else
+		irqfd->wait.func = irqfd_ending_wakeup;
+	spin_unlock_irq(&irqfd->wqh->lock);
+
+	return off;
+}
+
+/* Who waits for that goes on: irqfd_wait_for_end(). */
+static void irqfd_has_left_queue(struct kvm_kernel_irqfd *irqfd)
+{
+	/* For wake_up_var(), which goes by the address alone. */
+	smp_mb();
+	wake_up_var(irqfd->wqh);
+}
+
+/* The counter isn't ours to take any more. */
+static void irqfd_leave_queue(struct kvm_kernel_irqfd *irqfd)
+{
+	remove_wait_queue(irqfd->wqh, &irqfd->wait);
+	irqfd_has_left_queue(irqfd);
+}
+
 /*
  * When this returns all events that came in have been injected or found the VM
  * closed, no interrupt bypasses the irqfd, and the eventfd can have another one.  A
- * level irqfd may still be told of acknowledges.  What is in the counter, of a
- * semaphore or since the VM began to close, is taken and dropped.
+ * level irqfd may still be told of acknowledges.
  */
 static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 {
@@ -115,8 +178,7 @@ static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 	/* When the queue is left no hang-up does it any more. */
 	WRITE_ONCE(irqfd->file, NULL);
 	__remove_wait_queue(wqh, &irqfd->wait);
-	if (kvm_irqfd_take(irqfd))
-		irqfd_wake_writers(irqfd);
+	irqfd_drop_count(irqfd);
 	spin_unlock_irq(&wqh->lock);
 
 	kvm_irqfd_flush(irqfd);
@@ -155,17 +217,10 @@ static void irqfd_release(struct kvm_kernel_irqfd *irqfd)
 	kfree_rcu(irqfd, rcu);
 }
 
-static void irqfd_end(struct kvm_kernel_irqfd *irqfd)
-{
-	irqfd_quiesce(irqfd);
-	if (irqfd->resampler) {
-		kvm_irqfd_level_detach(irqfd->kvm, irqfd);
-		synchronize_srcu_expedited(&kvm_irqfd_srcu);
-	}
-	irqfd_release(irqfd);
-}
-
-/* What hang-ups have left to do; the VM stays as long as one of them is left. */
+/*
+ * What hang-ups and DEASSIGNs that were killed have left to do; the VM stays as long as
+ * one of them is left.
+ */
 static void shutdown_work(struct work_struct *work)
 {
 	struct kvm *kvm = container_of(work, struct kvm, irqfds.shutdown);
@@ -174,7 +229,10 @@ static void shutdown_work(struct work_struct *work)
 	bool level = false;
 
 	llist_for_each_entry(irqfd, list, hung_up_link) {
-		/* There is no file by which the eventfd could have another one. */
+		/*
+		 * Of a hang-up's there is no file by which the eventfd could have
+		 * another one before that.
+		 */
 		kvm_irqfd_flush(irqfd);
 		kvm_irqfd_bypass_stop(irqfd);
 		if (irqfd->resampler) {
@@ -186,6 +244,8 @@ static void shutdown_work(struct work_struct *work)
 	if (level)
 		synchronize_srcu_expedited(&kvm_irqfd_srcu);
 	llist_for_each_entry_safe(irqfd, next, list, hung_up_link) {
+		if (irqfd_stays_on_queue(irqfd))
+			irqfd_leave_queue(irqfd);
 		irqfd_release(irqfd);
 		cond_resched();
 	}
@@ -207,6 +267,35 @@ static void irqfd_end_later(struct kvm_kernel_irqfd *irqfd)
 	llist_add(&irqfd->hung_up_link, &kvm->irqfds.hung_up);
 	queue_work(shutdown_wq, &kvm->irqfds.shutdown);
 	spin_unlock_irqrestore(&kvm->irqfds.lock, flags);
+}
+
+/*
+ * What DEASSIGN does.  -EINTR if a fatal signal came first; all the same nothing comes
+ * in, and the work ends what is left.
+ */
+static int irqfd_end(struct kvm_kernel_irqfd *irqfd)
+{
+	/* From here on a hang-up has nothing to do. */
+	WRITE_ONCE(irqfd->file, NULL);
+	/* What no longer bypasses is injected. */
+	kvm_irqfd_bypass_stop(irqfd);
+	if (irqfd_stop_events(irqfd)) {
+		irqfd_has_left_queue(irqfd);
+		irqfd_release(irqfd);
+		return 0;
+	}
+	if (kvm_irqfd_flush_killable(irqfd)) {
+		irqfd_end_later(irqfd);
+		return -EINTR;
+	}
+	if (irqfd->resampler) {
+		kvm_irqfd_level_detach(irqfd->kvm, irqfd);
+		synchronize_srcu_expedited(&kvm_irqfd_srcu);
+	}
+	irqfd_leave_queue(irqfd);
+	irqfd_release(irqfd);
+
+	return 0;
 }
 
 /**
@@ -326,10 +415,46 @@ static struct kvm_kernel_irqfd *irqfd_on(wait_queue_head_t *wqh)
 	lockdep_assert_held(&wqh->lock);
 
 	first = list_first_entry_or_null(&wqh->head, wait_queue_entry_t, entry);
-	if (!first || first->func != kvm_irqfd_wakeup)
+	if (!first || (first->func != kvm_irqfd_wakeup &&
+		       first->func != irqfd_ending_wakeup))
 		return NULL;
 
 	return container_of(first, struct kvm_kernel_irqfd, wait);
+}
+
+/*
+ * Does a DEASSIGN end it?  Under the queue's lock a NEW one has an owner and no VM, a
+ * LIVE one a VM and no owner, and a hang-up's isn't on the queue.  One whose VM closes
+ * has no VM.
+ */
+static bool irqfd_is_ending(struct kvm_kernel_irqfd *irqfd)
+{
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	return test_bit(IRQFD_OWNED, &irqfd->flags) &&
+	       rcu_access_pointer(irqfd->vm);
+}
+
+static bool irqfd_none_ending(wait_queue_head_t *wqh)
+{
+	struct kvm_kernel_irqfd *irqfd;
+	bool none;
+
+	spin_lock_irq(&wqh->lock);
+	irqfd = irqfd_on(wqh);
+	none = !irqfd || !irqfd_is_ending(irqfd);
+	spin_unlock_irq(&wqh->lock);
+
+	return none;
+}
+
+/* The caller has the eventfd's file.  -EINTR if a fatal signal comes first. */
+static int irqfd_wait_for_end(wait_queue_head_t *wqh)
+{
+	if (wait_var_event_killable(wqh, irqfd_none_ending(wqh)))
+		return -EINTR;
+
+	return 0;
 }
 
 struct irqfd_search {
@@ -337,6 +462,8 @@ struct irqfd_search {
 	struct kvm *kvm;
 	int gsi;
 	struct kvm_kernel_irqfd *owned;
+	/* Where there is one that another call ends. */
+	wait_queue_head_t *ending;
 };
 
 /* It can't be freed under the lock, and not by others once it is owned. */
@@ -349,9 +476,12 @@ static void irqfd_search(struct file *file, wait_queue_head_t *wqh,
 
 	spin_lock_irq(&wqh->lock);
 	irqfd = irqfd_on(wqh);
-	if (irqfd && irqfd->kvm == search->kvm && irqfd->gsi == search->gsi &&
-	    irqfd_own(irqfd))
-		search->owned = irqfd;
+	if (irqfd && irqfd->kvm == search->kvm && irqfd->gsi == search->gsi) {
+		if (irqfd_own(irqfd))
+			search->owned = irqfd;
+		else if (irqfd_is_ending(irqfd))
+			search->ending = wqh;
+	}
 	spin_unlock_irq(&wqh->lock);
 }
 
@@ -363,11 +493,12 @@ static void irqfd_search(struct file *file, wait_queue_head_t *wqh,
  * When this returns there are no more interrupts from this eventfd on this GSI,
  * and the eventfd can be assigned again; its counter was read (0 then, with
  * EFD_SEMAPHORE one less).  If two calls for the same irqfd overlap, that holds
- * for the one that found it.
+ * for both.
  * Context: process context, no locks held.  Waits for this irqfd's own
  * injection; for a grace period only if it is a level irqfd.
  * Return: 0, also when the two weren't tied; -EBADF or -EINVAL for an fd that
- * isn't open or isn't an eventfd.
+ * isn't open or isn't an eventfd; -EINTR when a fatal signal has come, with an
+ * injection still to be waited for.
  */
 int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args)
 {
@@ -388,8 +519,10 @@ int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args)
 	vfs_poll(fd_file(f), &search.pt);
 	if (search.owned) {
 		trace_kvm_irqfd_shutdown(kvm, search.owned, KVM_IRQFD_DEASSIGN);
-		irqfd_end(search.owned);
+		return irqfd_end(search.owned);
 	}
+	if (search.ending)
+		return irqfd_wait_for_end(search.ending);
 
 	return 0;
 }
@@ -400,6 +533,8 @@ struct irqfd_claim {
 	poll_table pt;
 	struct kvm_kernel_irqfd *irqfd;
 	int ret;
+	/* With -EAGAIN: where there is one that a DEASSIGN ends. */
+	wait_queue_head_t *ending;
 };
 
 /*
@@ -411,12 +546,16 @@ static void irqfd_claim(struct file *file, wait_queue_head_t *wqh,
 			poll_table *pt)
 {
 	struct irqfd_claim *claim = container_of(pt, struct irqfd_claim, pt);
-	struct kvm_kernel_irqfd *irqfd = claim->irqfd;
+	struct kvm_kernel_irqfd *irqfd = claim->irqfd, *other;
 	wait_queue_entry_t *first;
 
 	spin_lock_irq(&wqh->lock);
 	first = list_first_entry_or_null(&wqh->head, wait_queue_entry_t, entry);
-	if (first && (first->flags & WQ_FLAG_PRIORITY)) {
+	other = irqfd_on(wqh);
+	if (other && irqfd_is_ending(other)) {
+		claim->ret = -EAGAIN;
+		claim->ending = wqh;
+	} else if (first && (first->flags & WQ_FLAG_PRIORITY)) {
 		claim->ret = -EBUSY;
 	} else {
 		irqfd->wqh = wqh;
@@ -431,11 +570,17 @@ static int irqfd_claim_eventfd(struct kvm_kernel_irqfd *irqfd,
 			       struct file *file)
 {
 	struct irqfd_claim claim = { .irqfd = irqfd, .ret = -EINVAL };
+	int ret;
 
-	init_poll_funcptr(&claim.pt, irqfd_claim);
-	vfs_poll(file, &claim.pt);
+	do {
+		init_poll_funcptr(&claim.pt, irqfd_claim);
+		vfs_poll(file, &claim.pt);
+		if (claim.ret != -EAGAIN)
+			return claim.ret;
+		ret = irqfd_wait_for_end(claim.ending);
+	} while (!ret);
 
-	return claim.ret;
+	return ret;
 }
 
 /*
@@ -502,12 +647,14 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
  *
  * When this returns every signal of the eventfd is an interrupt, and so was,
  * once, what the eventfd's counter held before.
- * Context: process context, no locks held.  Waits for no reader.
+ * Context: process context, no locks held.  Waits for no reader, but for a DEASSIGN
+ * of the same eventfd's former irqfd.
  * Return: 0; -EAGAIN if the VM's interrupt controller isn't there yet; -EINVAL
  * for a level irqfd where acknowledges aren't known, or an fd that isn't an
  * eventfd; -EBADF for an fd that isn't open; -EBUSY if the eventfd has an irqfd,
- * in whichever VM, or another waiter that consumes its events; -ENOMEM.  With an
- * error nothing has changed, the eventfd's counter included.
+ * in whichever VM, or another waiter that consumes its events; -EINTR when a fatal
+ * signal has come while a DEASSIGN was waited for; -ENOMEM.  With an error nothing
+ * has changed, the eventfd's counter included.
  */
 int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 {

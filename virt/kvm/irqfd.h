@@ -30,6 +30,7 @@ bool kvm_irqfd_take(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm);
 bool kvm_irqfd_idle(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_flush(struct kvm_kernel_irqfd *irqfd);
+int kvm_irqfd_flush_killable(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_inject_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_inject_init_vm(struct kvm *kvm);
 void kvm_irqfd_inject_end_vm(struct kvm *kvm);

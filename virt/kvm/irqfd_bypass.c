@@ -148,7 +148,7 @@ void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd)
 /**
  * kvm_irqfd_bypass_stop - have none bypass it any more
  * @irqfd: an irqfd that is ENDING; it needs no locks if its consumer.token is
- *	NULL, as there is nothing to do then
+ *	NULL, as there is nothing to do then, or no more
  *
  * On return the interrupt is the host's again.  The irqfd's cached routes are left
  * alone: the producer's hardware is told by the GSI.
@@ -156,8 +156,11 @@ void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd)
  */
 void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
 {
-	if (irqfd->consumer.token)
-		irq_bypass_unregister_consumer(&irqfd->consumer);
+	if (!irqfd->consumer.token)
+		return;
+
+	irq_bypass_unregister_consumer(&irqfd->consumer);
+	irqfd->consumer.token = NULL;
 }
 
 /* The first that hasn't been told yet: those who have stand behind all others. */

@@ -430,6 +430,21 @@ void kvm_irqfd_flush(struct kvm_kernel_irqfd *irqfd)
 		wait_var_event(&irqfd->done, kvm_irqfd_idle(irqfd));
 }
 
+/**
+ * kvm_irqfd_flush_killable - the same, unless a fatal signal comes
+ * @irqfd: an irqfd that no event can come in to
+ *
+ * Context: as kvm_irqfd_flush().
+ * Return: 0, or -ERESTARTSYS if a fatal signal came first.
+ */
+int kvm_irqfd_flush_killable(struct kvm_kernel_irqfd *irqfd)
+{
+	if (kvm_irqfd_idle(irqfd))
+		return 0;
+
+	return wait_var_event_killable(&irqfd->done, kvm_irqfd_idle(irqfd));
+}
+
 /* In the wake-up */
 
 /* The table's generation is read first: the route may be newer, never older. */

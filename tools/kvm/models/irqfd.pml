@@ -24,11 +24,12 @@
  * - Ownership: no irqfd ever has two owners (irqfd_own()).
  * - Events: what was taken is injected unless the VM closes; nothing stays in
  *   the counter while an irqfd is LIVE; a failed assign takes nothing; an end
- *   drops nothing (check_events(), irqfd_quiesce()).
- * - Quiet: an irqfd that was quiesced injects nothing, and it is before DEASSIGN
- *   or VM close returns (enter_vm()).
- * - One irqfd on an eventfd (irqfd_claim()), and another one as soon as the
- *   DEASSIGN that found the first, or VM close, has returned (user).
+ *   drops nothing (check_events(), irqfd_stop_events()).
+ * - Quiet: an irqfd that was quiesced injects nothing, and it is before DEASSIGN,
+ *   each one that has met it, or VM close returns (enter_vm(), kvm_irqfd_deassign()).
+ * - One irqfd on an eventfd (irqfd_claim()), and another one as soon as a
+ *   DEASSIGN that has met the first, or VM close, has returned (user).
+ * - Bypass: an irqfd finds the consumer's place free (kvm_irqfd_bypass_start()).
  * - Nobody waits for ever: Spin's invalid end states.  A writer sleeps only while
  *   the counter is full (init).
  *
@@ -45,7 +46,7 @@
  * out: there, what stays in the counter waits for the next signal by design.  The
  * bit is as well whether the counter is too full for the writer.
  *
- * Waiters of the eventfd that poll, GSIs, routes and bypass have no part in any
+ * Waiters of the eventfd that poll, GSIs, routes and producers have no part in any
  * decision here.  irqfd_event() chooses freely between an architecture that can
  * inject in the wake-up and one that can't.
  *
@@ -78,7 +79,18 @@
 #define FDS	1
 #define IRQFDS	1
 #define TIMES	2
+#elif defined(KILLED)
+#define VMS	1
+#define FDS	1
+#define IRQFDS	1
+#define TIMES	1
+#define KILLS
 #elif defined(REBIND)
+#define VMS	2
+#define FDS	1
+#define IRQFDS	2
+#define TIMES	1
+#elif defined(ANEW)
 #define VMS	2
 #define FDS	1
 #define IRQFDS	2
@@ -126,6 +138,7 @@
 #define EBUSY	1
 #define EBADF	2
 #define ENOMEM	3
+#define EINTR	4
 
 typedef irqfd_t {
 	byte mem;
@@ -137,10 +150,12 @@ typedef irqfd_t {
 	bit pending;		/* IRQFD_PENDING: on kvm->irqfds.pending */
 	byte undone;		/* deferred - done */
 	bit hung_up;		/* on kvm->irqfds.hung_up */
+	bit ending;		/* irqfd_ending_wakeup() */
+	bit token;		/* consumer.token */
 	/* For what must hold only: */
 	byte owners;
 	bit due;		/* an event was taken and is not injected yet */
-	bit quiet;		/* irqfd_quiesce() is through */
+	bit quiet;		/* nothing is injected any more */
 };
 
 typedef eventfd_t {
@@ -148,6 +163,7 @@ typedef eventfd_t {
 	bit count;
 	bit sleeper;		/* the writer sleeps, because the counter is full */
 	byte first;		/* the number of the irqfd on the queue plus 1, or 0 */
+	bit consumer;		/* of bypassed interrupts: is there one? */
 	byte refs;		/* to the context; freed with the last */
 	bit open;		/* there is an fd */
 	byte users;		/* system calls that hold the file */
@@ -271,7 +287,8 @@ inline synchronize_srcu(v)
 
 inline check_events(e)
 {
-	assert(!eventfds[e].first || !first_of(e).vm || !eventfds[e].count)
+	assert(!eventfds[e].first || !first_of(e).vm || first_of(e).ending ||
+	       !eventfds[e].count)
 }
 
 /* Injection */
@@ -407,10 +424,13 @@ inline irqfd_wakeup_take(e)
 	use_irqfd(i);
 	v = irqfds[i].vm;
 #ifdef BREAK_NEW	/* takes what there is no VM for yet */
-	irqfd_take(i, e);
+	if
+	:: !irqfds[i].ending -> irqfd_take(i, e)
+	:: else
+	fi;
 #else
 	if
-	:: v -> irqfd_take(i, e)
+	:: v && !irqfds[i].ending -> irqfd_take(i, e)
 	:: else
 	fi;
 #endif
@@ -430,6 +450,64 @@ inline irqfd_wake_writers(e)
 }
 
 /* The end */
+
+inline kvm_irqfd_bypass_stop(i)
+{
+	atomic {
+		use_irqfd(i);
+		if
+		:: irqfds[i].token ->
+			use_eventfd(irqfds[i].eventfd);
+			eventfds[irqfds[i].eventfd].consumer = 0;
+			irqfds[i].token = 0
+		:: else
+		fi
+	}
+}
+
+/* Reads the counter, and drops that. */
+inline irqfd_stop_events(i)
+{
+	atomic {
+		use_irqfd(i);
+		e = irqfds[i].eventfd;
+		under_wqh(e);
+		assert(!eventfds[e].count);
+		irqfds[i].ending = 1
+	}
+}
+
+inline irqfd_leave_queue(i)
+{
+	atomic {
+		use_irqfd(i);
+		e = irqfds[i].eventfd;
+		under_wqh(e);
+		eventfds[e].first = 0
+	}
+}
+
+/* Is there one on its way out, of a DEASSIGN?  Under the queue's lock. */
+#define some_ending(e)	(eventfds[e].first && first_of(e).owned && first_of(e).vm)
+
+/* Woken by irqfd_leave_queue(). */
+inline irqfd_wait_for_end(e)
+{
+#ifndef BREAK_OVERLAP	/* doesn't */
+	if
+	:: atomic {
+		!eventfds[e].lock && !some_ending(e);
+		use_eventfd(e);
+		ret = OK
+	   }
+#ifdef KILLS
+	:: ret = EINTR
+#endif
+	fi
+#else
+	ret = OK
+#endif
+}
 
 /* The first half of irqfd_quiesce(), which drops what it takes */
 inline irqfd_leave(i)
@@ -474,14 +552,9 @@ inline irqfd_settle(i)
 
 inline irqfd_quiesce(i)
 {
-#ifdef BREAK_QUIESCE	/* the other way round */
-	kvm_irqfd_flush(i);
-	irqfd_leave(i);
-	is_quiet(i)
-#else
+	kvm_irqfd_bypass_stop(i);
 	irqfd_leave(i);
 	irqfd_settle(i)
-#endif
 }
 
 /* Under irqfds.lock, which is let go of after the last use of the VM. */
@@ -533,12 +606,6 @@ inline irqfd_release(i)
 	}
 }
 
-inline irqfd_end(i)
-{
-	irqfd_quiesce(i);
-	irqfd_release(i)
-}
-
 #define hung_up_of(i, v)	(irqfds[i].kvm == v && irqfds[i].hung_up)
 #if IRQFDS > 1
 #define some_hung_up(v)	(hung_up_of(0, v) || hung_up_of(1, v))
@@ -564,12 +631,13 @@ end:	do
 		i = (hung_up_of(0, k) -> 0 : IRQFDS - 1);
 		irqfds[i].hung_up = 0
 	      };
-#ifdef BREAK_DEASSIGN
-	      irqfd_end(i)
-#else
 	      irqfd_settle(i);
+	      kvm_irqfd_bypass_stop(i);
+	      if
+	      :: irqfds[i].ending -> irqfd_leave_queue(i)
+	      :: else
+	      fi;
 	      irqfd_release(i)
-#endif
 	   :: else -> break
 	   od;
 	   kvms[k].shutting = 0
@@ -600,6 +668,42 @@ inline irqfd_end_later(i)
 #endif
 }
 
+/* @ret: EINTR if a fatal signal came first. */
+inline irqfd_end(i)
+{
+#ifndef BREAK_BYPASS	/* when it has left the queue */
+	kvm_irqfd_bypass_stop(i);
+#endif
+#ifdef BREAK_QUIESCE	/* the other way round */
+	kvm_irqfd_flush(i);
+#endif
+	irqfd_stop_events(i);
+	ret = OK;
+#ifdef BREAK_DEASSIGN	/* leaves it to the work, and returns */
+	irqfd_end_later(i)
+#else
+	if
+#ifdef BREAK_QUIESCE
+	:: true -> is_quiet(i)
+#else
+	:: irqfd_settle(i)
+#endif
+#ifdef KILLS
+	:: irqfd_end_later(i) -> ret = EINTR
+#endif
+	fi;
+	if
+	:: ret == OK ->
+		irqfd_leave_queue(i);
+#ifdef BREAK_BYPASS
+		kvm_irqfd_bypass_stop(i);
+#endif
+		irqfd_release(i)
+	:: else
+	fi
+#endif
+}
+
 /*
  * In the wake-up, the queue locked.  Left to work is what has to wait, for the
  * inject work or for others that aren't here.
@@ -620,7 +724,7 @@ inline kvm_irqfd_hang_up(f)
 #ifdef BREAK_HANGUP	/* ends it whatever there is to wait for */
 		:: true ->
 #else
-		:: kvm_irqfd_idle(i) ->
+		:: kvm_irqfd_idle(i) && !irqfds[i].token ->
 #endif
 			is_quiet(i);
 			irqfd_release(i)
@@ -808,6 +912,7 @@ inline put_files(k, f)
 	}
 }
 
+/* Afterwards @found is the one to end, @met one that another call ends, plus 1. */
 inline irqfd_search(k, f)
 {
 #ifdef BREAK_SEARCH	/* looks, then locks */
@@ -830,6 +935,8 @@ inline irqfd_search(k, f)
 	:: else
 	fi;
 	atomic {
+		met = (found && irqfds[found - 1].kvm == k && !got &&
+		       some_ending(f) -> found : 0);
 		found = (got -> found : 0);
 		unlock_wqh(f)
 	}
@@ -839,21 +946,22 @@ inline kvm_irqfd_deassign(k, f)
 {
 	get_files(k, f);
 	found = 0;
+	met = 0;
 	if
 	:: ret == OK ->
 		irqfd_search(k, f);
 		if
 		:: found ->
 			i = found - 1;
-#ifdef BREAK_DEASSIGN	/* leaves it to the work, and returns */
-			irqfds[i].hung_up = 1;
-			kvms[k].shutdown = 1
-#endif
-#ifndef BREAK_DEASSIGN
 			irqfd_end(i)
-#endif
+		:: met ->
+			irqfd_wait_for_end(f);
+			assert(ret == EINTR || irqfds[met - 1].quiet)
 		:: else
 		fi;
+#ifdef BREAK_DEASSIGN
+		assert(!found || irqfds[found - 1].quiet);
+#endif
 		put_files(k, f)
 	:: else
 	fi
@@ -876,23 +984,46 @@ inline irqfd_alloc(a, k, f)
 	}
 }
 
+/* Tries again when it has waited for a DEASSIGN. */
 inline irqfd_claim(a, f)
 {
+	do
+	:: true ->
 #ifdef BREAK_CLAIM	/* looks, then locks */
-	ret = (eventfds[f].first -> EBUSY : OK);
-	atomic {
-		under_wqh(f);
-#else
-	atomic {
-		under_wqh(f);
 		ret = (eventfds[f].first -> EBUSY : OK);
+		atomic {
+			under_wqh(f);
+#else
+		atomic {
+			under_wqh(f);
+			ret = (eventfds[f].first -> EBUSY : OK);
 #endif
+			again = some_ending(f);
+			if
+			:: ret == OK ->
+				assert(!eventfds[f].first);
+				eventfds[f].first = a + 1
+			:: else
+			fi
+		};
 		if
-		:: ret == OK ->
-			assert(!eventfds[f].first);
-			eventfds[f].first = a + 1
+		:: again -> irqfd_wait_for_end(f)
+		:: else -> break
+		fi;
+		if
+		:: ret != OK -> break
 		:: else
 		fi
+	od
+}
+
+inline kvm_irqfd_bypass_start(a, f)
+{
+	atomic {
+		use_irqfd(a);
+		assert(!eventfds[f].consumer);
+		eventfds[f].consumer = 1;
+		irqfds[a].token = 1
 	}
 }
 
@@ -947,6 +1078,7 @@ inline kvm_irqfd_assign(a, k, f)
 		irqfd_claim(a, f);
 		if
 		:: ret == OK ->
+			kvm_irqfd_bypass_start(a, f);
 			irqfd_publish(a, k, f)
 #ifdef ATTACH_FAILS
 		:: ret == OK ->
@@ -962,7 +1094,7 @@ inline kvm_irqfd_assign(a, k, f)
 #endif
 			irqfd_release(a)
 #endif
-		:: ret == EBUSY ->
+		:: ret == EBUSY || ret == EINTR ->
 			irqfd_release(a)
 		fi;
 		put_files(k, f)
@@ -1073,12 +1205,15 @@ proctype fd_closer(byte on)
 
 /* Configurations */
 
-#ifdef ENDS
-/* All that can end one irqfd, at once, from its beginning on. */
+#if defined(ENDS) || defined(KILLED)
+/*
+ * All that can end one irqfd, at once, from its beginning on; with KILLED fatal signals
+ * may end the waits.
+ */
 proctype user(byte me)
 {
-	byte i, v, e, ret, found;
-	bit got, any, taken;
+	byte i, v, e, ret, found, met;
+	bit got, any, taken, again;
 
 	if
 	:: me == 0 -> kvm_irqfd_assign(0, 0, 0)
@@ -1101,11 +1236,14 @@ proctype user(byte me)
 #endif
 
 #ifdef REBIND
-/* Two DEASSIGNs; the one that finds it gives the eventfd to another VM. */
+/*
+ * Two DEASSIGNs; the one that ends it, and isn't killed, gives the eventfd to another
+ * VM.
+ */
 proctype user(byte me)
 {
-	byte i, v, e, ret, found;
-	bit got, any, taken;
+	byte i, v, e, ret, found, met;
+	bit got, any, taken, again;
 
 	if
 	:: me == 0 -> kvm_irqfd_assign(0, 0, 0)
@@ -1113,10 +1251,27 @@ proctype user(byte me)
 	fi;
 	kvm_irqfd_deassign(0, 0);
 	if
-	:: found ->
+	:: found && ret == OK ->
 		kvm_irqfd_assign(1, 1, 0);
 		assert(ret != EBUSY)
 	:: else
+	fi
+}
+#endif
+
+#ifdef ANEW
+/* A DEASSIGN, and another VM that wants the eventfd meanwhile; no VM closes. */
+proctype user(byte me)
+{
+	byte i, v, e, ret, found, met;
+	bit got, any, taken, again;
+
+	if
+	:: me == 0 ->
+		kvm_irqfd_assign(0, 0, 0);
+		kvm_irqfd_deassign(0, 0)
+	:: me == 1 ->
+		kvm_irqfd_assign(1, 1, 0)
 	fi
 }
 #endif
@@ -1126,7 +1281,7 @@ proctype user(byte me)
 proctype user(byte me)
 {
 	byte v, e, ret;
-	bit any, taken;
+	bit any, taken, again;
 
 	kvm_irqfd_assign(me, me, 0)
 }
@@ -1137,7 +1292,7 @@ proctype user(byte me)
 proctype user(byte me)
 {
 	byte v, n, e, ret;
-	bit got, any, taken;
+	bit got, any, taken, again;
 
 	kvm_irqfd_assign(0, 0, 0);
 	close_vm(0);
@@ -1151,7 +1306,7 @@ proctype user(byte me)
 proctype user(byte me)
 {
 	byte v, e, ret;
-	bit any, taken;
+	bit any, taken, again;
 
 	kvm_irqfd_assign(0, 0, 0);
 	kvm_irqfd_assign(1, 0, 1)
@@ -1182,10 +1337,10 @@ init {
 			kvms[k].mem = THERE;
 			kvms[k].open = 1
 		}
-#if !defined(REUSE)
+#if !defined(REUSE) && !defined(ANEW)
 		run vm_closer(0);
 #endif
-#if VMS > 1
+#if VMS > 1 && !defined(ANEW)
 		run vm_closer(1);
 #endif
 #ifdef ENDS

@@ -6,8 +6,12 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "apic.h"
 #include "irq_vm.h"
@@ -478,6 +482,125 @@ TEST(no_preference)
 	TEST_REQUIRE(nice != INT_MIN);
 	TEST_ASSERT(!nice, "The worker's nice value is %d", nice);
 	stuck_vm_free(&s);
+}
+
+/*
+ * Of two threads that deassign the same irqfd each returns when it is gone.
+ *
+ * Fails where the second one, which doesn't find it any more, doesn't wait.  Linux up to
+ * 6.12 and later waits for all that is on its way out.
+ */
+TEST(deassign_overlaps)
+{
+	struct stuck_vm s;
+	struct task first = { .s = &s }, second = { .s = &s };
+	bool waited;
+
+	stuck_vm_init(&s);
+	stick(&s);
+	start(&first.thread, deassign_stuck, &first);
+	wait_for_ending(&s);
+	start(&second.thread, deassign_stuck, &second);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	waited = pthread_tryjoin_np(second.thread, NULL) == EBUSY;
+
+	unstick(&s);
+	TEST_ASSERT(ends(first.thread), "Deassign, with the page there: not within %d s",
+		    BOUND_SEC);
+	TEST_ASSERT(waited, "The second one returned with the first one's injection underway");
+	TEST_ASSERT(ends(second.thread), "The second one did not end within %d s", BOUND_SEC);
+	TEST_ASSERT(port_is_pending(&s), "The event that both waited for is lost");
+
+	/* The eventfd is like any other. */
+	assign_ok(s.v.vm, s.fd, GSI_MSI);
+	unassign_ok(s.v.vm, s.fd, GSI_MSI);
+	stuck_vm_free(&s);
+}
+
+/* What a process that is to be killed tells its parent. */
+struct victim {
+	int vm_fd;
+	int uffd;
+	int fd;
+	bool stuck;
+};
+
+static void be_killed(struct victim *victim)
+{
+	struct stuck_vm s;
+	struct task first = { .s = &s }, second = { .s = &s };
+
+	stuck_vm_init(&s);
+	stick(&s);
+	start(&first.thread, deassign_stuck, &first);
+	wait_for_ending(&s);
+	start(&second.thread, deassign_stuck, &second);
+	usleep(SETTLE_PASSES * SETTLE_USEC);
+	victim->vm_fd = s.v.vm->fd;
+	victim->uffd = s.uffd;
+	victim->fd = s.fd;
+	WRITE_ONCE(victim->stuck, true);
+	for (;;)
+		pause();
+}
+
+static int take_fd(int pidfd, int fd)
+{
+	int ret = syscall(__NR_pidfd_getfd, pidfd, fd, 0);
+
+	TEST_ASSERT(ret >= 0, "pidfd_getfd(): %s", strerror(errno));
+	return ret;
+}
+
+/*
+ * A process whose threads wait in DEASSIGN, for an injection that is stuck and for each
+ * other, can be killed.  What they leave is ended when the page is there.
+ *
+ * Fails where the waits can't be interrupted, as in Linux up to 6.12 and later.
+ */
+TEST(killed)
+{
+	struct victim *victim = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int pidfd, vm_fd, uffd, fd, status, pid, i;
+	bool ended = false;
+	struct irq_vm v;
+
+	TEST_ASSERT(victim != MAP_FAILED, "mmap(): %s", strerror(errno));
+	pid = fork();
+	TEST_ASSERT(pid >= 0, "fork(): %s", strerror(errno));
+	if (!pid)
+		be_killed(victim);
+
+	/* It skips the test where there are no event channels. */
+	WAIT_FOR(READ_ONCE(victim->stuck) || waitpid(pid, &status, WNOHANG),
+		 "No injection gets stuck");
+	TEST_REQUIRE(victim->stuck);
+	pidfd = syscall(__NR_pidfd_open, pid, 0);
+	TEST_ASSERT(pidfd >= 0, "pidfd_open(): %s", strerror(errno));
+	/* With these it is neither VM close that waits, nor userfaultfd's end that helps. */
+	vm_fd = take_fd(pidfd, victim->vm_fd);
+	uffd = take_fd(pidfd, victim->uffd);
+	fd = take_fd(pidfd, victim->fd);
+
+	kill(pid, SIGKILL);
+	for (i = 0; i < BOUND_SEC * 100 && !ended; i++) {
+		ended = waitpid(pid, &status, WNOHANG) == pid;
+		if (!ended)
+			usleep(10000);
+	}
+	close(uffd);
+	TEST_ASSERT(ended, "Not dead within %d s", BOUND_SEC);
+	/* It waits for what the threads have left. */
+	close(vm_fd);
+	close(pidfd);
+
+	/* And so is the eventfd free for another VM. */
+	irq_vm_init(&v);
+	assign_ok(v.vm, fd, GSI_MSI);
+	irq_vm_free(&v);
+	close(fd);
+	munmap(victim, PAGE_SIZE);
 }
 
 /*
