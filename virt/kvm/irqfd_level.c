@@ -42,8 +42,8 @@
 #define RESAMPLER_RAISED	1
 
 /*
- * User space chooses how many level irqfds a GSI has.  With interrupts off no more
- * than that many are told at a stretch.
+ * User space chooses how many level irqfds a GSI has.  With interrupts off a vCPU
+ * tells no more than that many at a stretch.
  */
 #define MAX_IRQS_OFF	16
 
@@ -97,8 +97,9 @@ static bool may_signal(struct kvm_irqfd_resampler *resampler)
 /*
  * Tell the level irqfds of a GSI.  Is there any?
  *
- * Whoever is left to work is told by the resampler's list as it is then: who has gone
- * needn't be told, and who has raised before the caller lowered the line is on it.
+ * What is left to work goes by the resampler's list as it is then: an irqfd that has
+ * gone needn't be told, and one that has raised the line before the caller lowered it
+ * is on the list.
  */
 static bool tell(struct kvm *kvm, unsigned int gsi)
 {

@@ -16,10 +16,10 @@
  * of the GSI may lead to the same irqchip, and because whoever is signalled
  * should find no lock of ours held.
  *
- * A state that user space sets says that a line is up, and not who has raised it.
- * So the decision doesn't hang on that: a line that is up at the unmask is taken
- * back if the GSI has level irqfds and nobody else is known to hold it, and these
- * are told even if somebody is.
+ * A state that user space sets says that a line is up, and not which source has
+ * raised it.  So the decision doesn't hang on that: a line that is up at the unmask
+ * is taken back if the GSI has level irqfds and no other source is known to hold it.
+ * The level irqfds are told even if one is.
  *
  * An EOI that is not what it was
  * ------------------------------
