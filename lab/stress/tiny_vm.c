@@ -14,7 +14,6 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-#define MEM_SIZE	0x10000
 #define CODE		0x1000
 #define STUB_SIZE	16
 #define VALUE		0x2000
@@ -137,13 +136,13 @@ static void set_up_vcpu(struct tiny_vm *vm)
 
 void tiny_create(struct tiny_vm *vm, enum irqchip irqchip)
 {
-	struct kvm_userspace_memory_region region = { .memory_size = MEM_SIZE };
+	struct kvm_userspace_memory_region region = { .memory_size = TINY_MEM_SIZE };
 
 	vm->irqchip = irqchip;
 	vm->fd = ioctl(tiny_kvm(), KVM_CREATE_VM, 0);
 	if (vm->fd < 0)
 		die("KVM_CREATE_VM");
-	vm->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE,
+	vm->mem = mmap(NULL, TINY_MEM_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (vm->mem == MAP_FAILED)
 		die("guest memory");
@@ -166,7 +165,7 @@ void tiny_free_vcpu(struct tiny_vm *vm)
 {
 	munmap(vm->run, run_size);
 	close(vm->vcpu);
-	munmap(vm->mem, MEM_SIZE);
+	munmap(vm->mem, TINY_MEM_SIZE);
 }
 
 static void note_exit(struct tiny_vm *vm, struct outcome *o)

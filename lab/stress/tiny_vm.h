@@ -11,6 +11,8 @@
 #include <linux/kvm.h>
 #include <linux/kvm_iosignalfd.h>
 
+#define TINY_MEM_SIZE	0x10000	/* of memory, from address 0 on */
+
 #define NR_PINS		24	/* of the IOAPIC: GSIs 0 to 23 */
 #define NR_MSIS		8	/* GSIs 24 to 31 */
 #define NR_GSIS		(NR_PINS + NR_MSIS)

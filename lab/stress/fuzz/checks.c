@@ -166,7 +166,7 @@ void settle(struct vm *vm)
 		check_line(vm, pin);
 }
 
-static short events_of(struct event *event)
+short poll_events(struct event *event)
 {
 	return (event->count ? POLLIN : 0) |
 	       (event->count < COUNT_MAX - 1 ? POLLOUT : 0) |
@@ -181,8 +181,8 @@ void check_counter(struct fd *fd)
 		die("poll");
 	if (fd->event->resample && p.revents & POLLIN)
 		return;
-	if (p.revents != events_of(fd->event))
+	if (p.revents != poll_events(fd->event))
 		wrong("fd %zd: events %#x instead of %#x, with a count of %#llx",
-		      fd - fds, p.revents, events_of(fd->event),
+		      fd - fds, p.revents, poll_events(fd->event),
 		      (unsigned long long)fd->event->count);
 }

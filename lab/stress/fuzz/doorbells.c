@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "model.h"
 
@@ -26,7 +27,8 @@ struct reg some_reg(struct event *event)
 		.fanout = one_in(2), .hangup = one_in(4),
 	};
 
-	reg.addr = place_addr(reg.pio, rnd(NR_PLACES));
+	reg.addr = !reg.pio && one_in(8) ? BORDER :
+		   place_addr(reg.pio, rnd(NR_PLACES));
 	return reg;
 }
 
@@ -138,13 +140,55 @@ void do_deassign_io(void)
 
 static bool in_extra(struct vm *vm, uint64_t addr)
 {
-	return vm->extra && addr >= RING_MMIO + 0x1000;
+	return vm->extra && addr - vm->extra < 0x1000;
 }
 
 /* Does a zone swallow what no iosignalfd takes? */
-static bool in_zone(struct vm *vm, bool pio, unsigned int place)
+static bool in_zone(struct vm *vm, bool pio, uint64_t addr)
 {
-	return vm->zones[pio][place / PLACES_A_ZONE];
+	unsigned int place;
+
+	for (place = 0; place < NR_PLACES; place++)
+		if (place_addr(pio, place) == addr)
+			return vm->zones[pio][place / PLACES_A_ZONE];
+	return false;
+}
+
+/* What one write comes to; does it go to user space? */
+static bool ring(struct vm *vm, bool pio, uint64_t addr, uint32_t len,
+		 uint64_t value)
+{
+	struct reg *reg, *taken[NR_REGS];
+	int i, nr_taken = 0;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
+		if (takes(reg, pio, addr, len, value))
+			taken[nr_taken++] = reg;
+	/* What can't be posted is user space's and no zone's, and nobody is signalled. */
+	for (i = 0; i < nr_taken; i++)
+		if (taken[i]->post == nowhere && !nowhere_there)
+			return true;
+	for (i = 0; i < nr_taken; i++) {
+		taken[i]->posted = taken[i]->post && taken[i]->post != nowhere;
+		taken[i]->last = value;
+		signal_event(taken[i]->event);
+	}
+	return !nr_taken && !in_zone(vm, pio, addr);
+}
+
+static void check_posts(struct vm *vm)
+{
+	struct reg *reg;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++) {
+		if (!reg->event || !reg->posted)
+			continue;
+		reg->posted = false;
+		if (memcmp(reg->post, &reg->last, reg->len))
+			wrong("%#llx was posted instead of %#llx",
+			      (unsigned long long)*reg->post,
+			      (unsigned long long)reg->last);
+	}
 }
 
 static void check_exit(const struct outcome *o, bool expected, bool is_write,
@@ -173,10 +217,7 @@ void do_access(void)
 	uint64_t addr = place_addr(pio, place), value = some_value();
 	uint32_t len = access_len[access];
 	struct vm *vm = some_vm();
-	struct reg *reg, *taken[NR_REGS];
-	bool faults = false;
 	struct outcome o;
-	int i, nr_taken = 0;
 
 	if (!vm->running)
 		return;
@@ -190,24 +231,69 @@ void do_access(void)
 	tiny_access(&vm->tiny, access, addr, value, &o);
 	if (!pio && in_extra(vm, addr)) {
 		check_exit(&o, false, is_write, addr, len, value);
+		if (is_write && memcmp(vm->extra_mem + (addr - vm->extra), &value, len))
+			wrong("the memory there doesn't have it");
 		return;
 	}
-	for (reg = vm->regs; is_write && reg < vm->regs + NR_REGS; reg++)
-		if (takes(reg, pio, addr, len, value))
-			taken[nr_taken++] = reg;
-	/* What can't be posted is user space's and no zone's, and nobody is signalled. */
-	for (i = 0; i < nr_taken; i++)
-		faults |= taken[i]->post == nowhere;
-	check_exit(&o, faults ||
-		   (!nr_taken && !(is_write && in_zone(vm, pio, place))),
-		   is_write, addr, len, value);
-	for (i = 0; i < nr_taken && !faults; i++) {
-		if (taken[i]->post &&
-		    memcmp(taken[i]->post, &value, taken[i]->len))
-			wrong("%#llx was posted",
-			      (unsigned long long)*taken[i]->post);
-		signal_event(taken[i]->event);
-	}
+	check_exit(&o, !is_write || ring(vm, pio, addr, len, value), is_write,
+		   addr, len, value);
+	check_posts(vm);
+}
+
+/* Elements of a string are writes of their own. */
+void do_string(void)
+{
+	unsigned int place = rnd(NR_PLACES);
+	uint64_t addr = place_addr(true, place), value = some_value();
+	struct vm *vm = some_vm();
+	unsigned int i, exits = 0;
+	struct outcome o;
+
+	if (!vm->running)
+		return;
+	say("VM %zd: write %#x port %#llx, four bytes in a string", vm - vms,
+	    (uint32_t)value, (unsigned long long)addr);
+	nr_accesses++;
+	tiny_drain_coalesced(&vm->tiny);
+	tiny_access(&vm->tiny, REP_OUT1, addr, value, &o);
+	for (i = 0; i < 4; i++)
+		exits += ring(vm, true, addr, 1, value >> 8 * i & 0xff);
+	if (o.exits != exits)
+		wrong("%u of four bytes came to user space instead of %u",
+		      o.exits, exits);
+	check_posts(vm);
+}
+
+/* A store that begins in memory: what is left is one of a length of its own. */
+void do_border(void)
+{
+	static const enum access stores[] = { STORE2, STORE4, STORE8, STORE8 };
+	enum access store = stores[rnd(ARRAY_SIZE(stores))];
+	uint64_t value = some_value() ^ 0x8877665544332211;
+	uint32_t len = access_len[store], inside = 1 + rnd(len - 1);
+	uint32_t outside = len - inside;
+	struct vm *vm = some_vm();
+	uint8_t *mem;
+	struct outcome o;
+
+	if (!vm->running)
+		return;
+	if (one_in(2))
+		value = some_value() << 8 * inside;
+	if (len < 8)
+		value &= (1ULL << 8 * len) - 1;
+	say("VM %zd: write %#llx address %#x, length %u", vm - vms,
+	    (unsigned long long)value, BORDER - inside, len);
+	nr_accesses++;
+	mem = vm->tiny.mem + BORDER - inside;
+	memset(mem, ~value, inside);
+	tiny_access(&vm->tiny, store, BORDER - inside, value, &o);
+	if (memcmp(mem, &value, inside))
+		wrong("memory doesn't have its part of the store");
+	value >>= 8 * inside;
+	check_exit(&o, ring(vm, false, BORDER, outside, value), true, BORDER,
+		   outside, value);
+	check_posts(vm);
 }
 
 void do_zone(void)
@@ -227,21 +313,43 @@ void do_zone(void)
 	vm->zones[pio][zone] = add ? vm->zones[pio][zone] + 1 : 0;
 }
 
+/* Memory over the doorbells, which don't ring then: it comes, is moved, and goes. */
 void do_memslot(void)
 {
 	struct vm *vm = some_vm();
 	struct kvm_userspace_memory_region region = {
 		.slot = EXTRA_SLOT,
-		.guest_phys_addr = RING_MMIO + 0x1000,
+		.guest_phys_addr = RING_MMIO + rnd(2) * 0x1000,
 	};
 
 	if (!vm->open)
 		return;
-	vm->extra = !vm->extra;
-	if (vm->extra)
+	if (vm->extra && (one_in(2) || vm->extra == region.guest_phys_addr)) {
+		region.guest_phys_addr = vm->extra;
+		vm->extra = 0;
+	} else {
+		vm->extra = region.guest_phys_addr;
 		region.memory_size = 0x1000;
+	}
 	region.userspace_addr = (uintptr_t)vm->extra_mem;
-	say("VM %zd: memory at the doorbells: %d", vm - vms, vm->extra);
+	say("VM %zd: memory at the doorbells: %#llx", vm - vms,
+	    (unsigned long long)vm->extra);
 	expect("KVM_SET_USER_MEMORY_REGION",
 	       ioctl(vm->tiny.fd, KVM_SET_USER_MEMORY_REGION, &region), 0);
+}
+
+/* The page that some post to: forbidden, not there, or there. */
+void do_withhold(void)
+{
+	unsigned int how = rnd(3);
+
+	say("the page for what is posted: %s", how == 0 ? "forbidden" :
+	    how == 1 ? "not there" : "there");
+	nowhere_there = how == 2;
+	if (mprotect(nowhere, 4096, how ? PROT_READ | PROT_WRITE : PROT_NONE))
+		die("mprotect");
+	if (how == 1 && madvise(nowhere, 4096, MADV_DONTNEED))
+		die("madvise");
+	if (how == 2)
+		memset(nowhere, 0, sizeof(*nowhere));
 }

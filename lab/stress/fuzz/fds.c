@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -74,26 +73,6 @@ void do_poll(void)
 		return;
 	say("fd %zd: poll", fd - fds);
 	check_counter(fd);
-}
-
-/* One that stays on the eventfd's wait queue for some time. */
-void do_epoll(void)
-{
-	static int epolls[4] = { -1, -1, -1, -1 };
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
-	struct fd *fd = &fds[rnd(NR_FDS)];
-	int *epoll = &epolls[rnd(ARRAY_SIZE(epolls))];
-
-	say("fd %zd: into epoll", fd - fds);
-	if (*epoll < 0 || one_in(4)) {
-		if (*epoll >= 0)
-			close(*epoll);
-		*epoll = epoll_create1(EPOLL_CLOEXEC);
-	}
-	if (epoll_ctl(*epoll, EPOLL_CTL_ADD, fd->fd, &ev) && errno != EEXIST &&
-	    fd->event)
-		die("epoll_ctl");
-	epoll_wait(*epoll, &ev, 1, 0);
 }
 
 void do_new(void)

@@ -21,6 +21,7 @@ struct vm vms[NR_VMS];
 struct fd fds[NR_FDS];
 int other_fd;
 uint64_t *nowhere;
+bool nowhere_there;
 
 uint64_t seed, nr_done;
 unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
@@ -124,6 +125,7 @@ void drop_file(struct fd *fd)
 		struct vm *vm = event->resamples ? event->vm : NULL;
 		uint32_t gsi = event->gsi;
 
+		drop_watches(event);
 		end_irqfd(event);
 		end_hung_up(event);
 		/* It hears of acknowledges, and may take the line down, until it is gone. */

@@ -27,10 +27,11 @@
 #define MMIO_STEP	8
 #define PLACES_A_ZONE	4
 #define NR_ZONES	(NR_PLACES / PLACES_A_ZONE)
-#define EXTRA_SLOT	1	/* a memslot at the second half of the MMIO places */
+#define EXTRA_SLOT	1	/* a memslot at one half of the MMIO places */
+#define BORDER		TINY_MEM_SIZE	/* where stores begin in memory and end in a place */
 
 #define COUNT_MAX	UINT64_MAX
-#define PATIENCE	20	/* seconds for what comes from a worker */
+#define PATIENCE	60	/* seconds for what comes from a worker */
 
 /* Bits of KVM_IOEVENTFD that no kernel of ours gives a meaning. */
 #define BAD_FLAG	0x100000
@@ -61,6 +62,8 @@ struct reg {
 	uint64_t addr, value;
 	uint32_t len;
 	uint64_t *post;		/* NULL for no posting */
+	bool posted;		/* it must have @last there now */
+	uint64_t last;
 };
 
 struct vm {
@@ -70,7 +73,7 @@ struct vm {
 	struct reg regs[NR_REGS];
 	bool pin_route[NR_GSIS], msi_route[NR_GSIS];
 	unsigned int zones[2][NR_ZONES];
-	bool extra;
+	uint64_t extra;		/* where its second memslot is, 0 for nowhere */
 	uint8_t *extra_mem;
 	uint64_t posts[NR_REGS];	/* one for each of @regs */
 	/* Vectors that must have arrived, and those that may still. */
@@ -82,7 +85,8 @@ struct vm {
 extern struct vm vms[NR_VMS];
 extern struct fd fds[NR_FDS];
 extern int other_fd;		/* no eventfd's */
-extern uint64_t *nowhere;	/* an address that a store faults at */
+extern uint64_t *nowhere;	/* an address that a store faults at, mostly */
+extern bool nowhere_there;
 
 extern uint64_t seed, nr_done;
 extern unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
@@ -102,6 +106,7 @@ double now(void);
 /* Eventfds and files */
 void put_event(struct event *event);
 void drop_file(struct fd *fd);
+void drop_watches(struct event *event);
 void give_file(struct fd *to, int fd, struct event *event);
 struct fd *some_fd(void);
 struct fd *some_resamplefd(void);
@@ -142,6 +147,7 @@ void say_reg(const char *what, struct vm *vm, struct fd *fd,
 void check_vectors(struct vm *vm);
 void check_line(struct vm *vm, uint32_t pin);
 bool check_lists(struct vm *vm);
+short poll_events(struct event *event);
 void check_counter(struct fd *fd);
 void settle(struct vm *vm);
 
@@ -149,6 +155,9 @@ void settle(struct vm *vm);
 void do_assign_io(void);
 void do_deassign_io(void);
 void do_access(void);
+void do_string(void);
+void do_border(void);
+void do_withhold(void);
 void do_zone(void);
 void do_memslot(void);
 
@@ -161,9 +170,13 @@ void do_acknowledge(void);
 void do_signal(void);
 void do_read(void);
 void do_poll(void);
-void do_epoll(void);
 void do_new(void);
 void do_dup(void);
+
+void do_epoll(void);
+void do_aio(void);
+
+void do_state(void);
 
 void do_burst(void);
 
