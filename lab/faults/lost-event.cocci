@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/irqfd.c
-// run: debug irqfd_test fuzz
+// run: cloud irqfd_test fuzz
 // What was in the counter at KVM_IRQFD stays there.
 @@
 expression irqfd;
