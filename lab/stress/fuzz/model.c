@@ -209,6 +209,7 @@ void consume(struct event *event)
 {
 	if (event->vm && event->count) {
 		take(event);
+		event->left |= !!event->count;
 		inject(event);
 	}
 }

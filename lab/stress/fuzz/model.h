@@ -42,6 +42,7 @@
 struct event {
 	uint64_t count;
 	bool semaphore;
+	bool left;		/* an irqfd has left some of the count, and told nobody */
 	bool resample;		/* a level irqfd's: may be told more than once */
 	int files;		/* how many of fds[] */
 	int users;		/* files, registrations and irqfds */
