@@ -19,6 +19,9 @@
 #define NR_BELLS	4
 #define BURST_OPS	60
 #define BURST_RINGS	150
+/* Has a route in each table, to one of two vectors. */
+#define STEADY_GSI	(NR_GSIS - 1)
+#define STEADY_VECTOR	MSI_VECTOR(STEADY_GSI)
 
 /* A registration that threads make and unmake; which eventfd is fixed. */
 struct key {
@@ -34,6 +37,7 @@ static struct burst {
 	int masters[NR_BELLS], files[NR_BELLS];
 	int victim;		/* an eventfd that goes for good */
 	int irqfd;
+	int steady;		/* an irqfd's whose route changes, and is never gone */
 	uint64_t seed;
 	atomic_uint exits;
 	atomic_int bad;
@@ -102,6 +106,35 @@ static void *burst_closer(void *arg)
 	return NULL;
 }
 
+static int burst_reroute(void)
+{
+	struct tiny_routes routes = {};
+	uint32_t gsi;
+
+	for (gsi = 0; gsi < STEADY_GSI; gsi++) {
+		if (gsi < NR_PINS && one_in(2))
+			tiny_route_pin(&routes, gsi, one_in(2));
+		else if (one_in(2))
+			tiny_route_msi(&routes, gsi);
+	}
+	tiny_route_msi(&routes, STEADY_GSI);
+	routes.entries[routes.head.nr - 1].u.msi.data = STEADY_VECTOR + rnd(2);
+	return ioctl(burst.vm.fd, KVM_SET_GSI_ROUTING, &routes);
+}
+
+/* Whatever the route is at the moment, it has one. */
+static void *burst_signaller(void *arg)
+{
+	uint64_t one = 1;
+	int i;
+
+	burst_seed((intptr_t)arg);
+	for (i = 0; i < BURST_RINGS; i++)
+		if (write(burst.steady, &one, sizeof(one)) < 0)
+			burst_error("write", errno);
+	return NULL;
+}
+
 /* Irqfds come, are signalled and go, and the routes change below them. */
 static void *burst_interrupter(void *arg)
 {
@@ -109,8 +142,7 @@ static void *burst_interrupter(void *arg)
 
 	burst_seed((intptr_t)arg);
 	for (i = 0; i < BURST_OPS; i++) {
-		struct tiny_routes routes = {};
-		uint32_t gsi = rnd(NR_GSIS);
+		uint32_t gsi = rnd(STEADY_GSI);
 		uint64_t one = 1;
 
 		switch (rnd(5)) {
@@ -125,13 +157,7 @@ static void *burst_interrupter(void *arg)
 				burst_error("KVM_IRQFD, deassign", errno);
 			break;
 		case 2:
-			for (gsi = 0; gsi < NR_GSIS; gsi++) {
-				if (gsi < NR_PINS && one_in(2))
-					tiny_route_pin(&routes, gsi, one_in(2));
-				else if (one_in(2))
-					tiny_route_msi(&routes, gsi);
-			}
-			if (ioctl(burst.vm.fd, KVM_SET_GSI_ROUTING, &routes))
+			if (burst_reroute())
 				burst_error("KVM_SET_GSI_ROUTING", errno);
 			break;
 		default:
@@ -187,6 +213,10 @@ static void burst_begin(void)
 	}
 	burst.victim = new_eventfd();
 	burst.irqfd = new_eventfd();
+	burst.steady = new_eventfd();
+	if (burst_reroute() ||
+	    tiny_irqfd(burst.vm.fd, burst.steady, STEADY_GSI, 0, -1))
+		die("a burst's irqfd");
 	for (i = 0; i < NR_KEYS; i++) {
 		struct key *key = &burst.keys[i];
 
@@ -205,6 +235,41 @@ static void burst_begin(void)
 			    KVM_IOSIGNALFD_FLAG_PIO |
 			    KVM_IOSIGNALFD_FLAG_HANGUP, 0))
 		die("a burst's victim");
+}
+
+/* None of the signals has found no route, and what they came to has arrived. */
+static void burst_check_steady(void)
+{
+	unsigned long wakeup, work, lost;
+	struct kvm_lapic_state lapic;
+	char path[100], line[300];
+	unsigned int gsi;
+	FILE *f;
+
+	if (ioctl(burst.vm.vcpu, KVM_GET_LAPIC, &lapic))
+		die("KVM_GET_LAPIC");
+	if (!has_bit(lapic.regs, STEADY_VECTOR) &&
+	    !has_bit(lapic.regs, STEADY_VECTOR + 1))
+		wrong("no interrupt of %u signals under new routes", BURST_RINGS);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/irqfds",
+		 getpid(), burst.vm.fd);
+	/* Stock has none. */
+	f = fopen(path, "r");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		const char *counts = strstr(line, " wakeup=");
+
+		if (sscanf(line, "gsi=%u ", &gsi) != 1 ||
+		    gsi != STEADY_GSI || !counts ||
+		    sscanf(counts, " wakeup=%lu work=%lu undeliverable=%lu",
+			   &wakeup, &work, &lost) != 3)
+			continue;
+		if (lost || wakeup + work > BURST_RINGS)
+			wrong("of %u signals under new routes: %s", BURST_RINGS,
+			      line);
+	}
+	fclose(f);
 }
 
 /* Each registration is there, and can be taken away, just if the balance says so. */
@@ -245,14 +310,16 @@ static void burst_check(void)
 		close(burst.masters[i]);
 		close(burst.files[i]);
 	}
+	burst_check_steady();
 	close(burst.irqfd);
+	close(burst.steady);
 }
 
 void do_burst(void)
 {
 	void *(*const parts[])(void *) = {
 		burst_registrar, burst_registrar, burst_closer,
-		burst_interrupter, burst_vcpu,
+		burst_interrupter, burst_signaller, burst_vcpu,
 	};
 	pthread_t threads[ARRAY_SIZE(parts)];
 	size_t i;

@@ -11,7 +11,7 @@
 
 #include "model.h"
 
-static bool has_bit(const char *regs, unsigned int vector)
+bool has_bit(const char *regs, unsigned int vector)
 {
 	return regs[0x200 + vector / 32 * 16 + vector % 32 / 8] >> vector % 8 & 1;
 }

@@ -145,6 +145,7 @@ void say_reg(const char *what, struct vm *vm, struct fd *fd,
 	     const struct reg *reg);
 
 /* What can be seen, against the model (checks.c) */
+bool has_bit(const char *regs, unsigned int vector);	/* of a local APIC's IRR */
 void check_vectors(struct vm *vm);
 void check_line(struct vm *vm, uint32_t pin);
 bool check_lists(struct vm *vm);
