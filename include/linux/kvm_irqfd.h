@@ -20,9 +20,6 @@
  *	kvm->irqfds.resampler_lock, read under kvm_irqfd_srcu
  * @flags: see irqfd_level.c
  * @signal: tells @irqfds where an acknowledge may not
- * @sent: where no irqchip of KVM's has the line: the message that raised it
- * @sent_link: in kvm->irqfds.sent until that is acknowledged; under
- *	kvm->irqfds.sent_lock, as is @sent
  */
 struct kvm_irqfd_resampler {
 	unsigned int gsi;
@@ -31,9 +28,6 @@ struct kvm_irqfd_resampler {
 	unsigned long flags;
 
 	struct work_struct signal;
-
-	struct kvm_kernel_irq_routing_entry sent;
-	struct list_head sent_link;
 };
 
 /**
@@ -156,7 +150,10 @@ bool kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *e,
 void kvm_notify_acked_masked_irq(struct kvm *kvm, unsigned int irqchip,
 				 unsigned int pin);
 bool kvm_irqfd_level_on_gsi(struct kvm *kvm, unsigned int gsi);
-void kvm_irqfd_level_strand(struct kvm_irqfd_resampler *resampler);
+void kvm_irqfd_level_strand(struct kvm *kvm, unsigned int gsi);
+bool kvm_irqfd_level_raise_by(struct kvm *kvm, unsigned int gsi,
+			      struct kvm_kernel_irq_routing_entry *routes,
+			      int nr);
 bool kvm_arch_irqfd_level_raise(struct kvm *kvm,
 				struct kvm_irqfd_resampler *resampler);
 void kvm_arch_irqfd_level_retire(struct kvm *kvm,

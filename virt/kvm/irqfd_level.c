@@ -33,6 +33,7 @@
 #include <linux/srcu.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
+#include <trace/events/kvm.h>
 
 #include "irqfd.h"
 
@@ -189,6 +190,31 @@ bool kvm_notify_irqfd_resampler(struct kvm *kvm, unsigned int irqchip,
 }
 
 /**
+ * kvm_irqfd_level_raise_by - raise a GSI for its level irqfds by routes of its
+ * @kvm: the VM
+ * @gsi: the GSI
+ * @routes: its routes, looked up in this read section
+ * @nr: how many there are
+ *
+ * A second look-up might find another table, and this raise would be in neither.
+ * Context: as kvm_arch_irqfd_level_raise().
+ * Return: false if there is no route.
+ */
+bool kvm_irqfd_level_raise_by(struct kvm *kvm, unsigned int gsi,
+			      struct kvm_kernel_irq_routing_entry *routes,
+			      int nr)
+{
+	int i;
+
+	trace_kvm_set_irq(gsi, 1, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID);
+	for (i = 0; i < nr; i++)
+		routes[i].set(&routes[i], kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
+			      1, false);
+
+	return nr;
+}
+
+/**
  * kvm_arch_irqfd_level_raise - raise a GSI for its level irqfds
  * @kvm: the VM
  * @resampler: the GSI's
@@ -201,13 +227,9 @@ bool __weak kvm_arch_irqfd_level_raise(struct kvm *kvm,
 				       struct kvm_irqfd_resampler *resampler)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
+	int nr = kvm_irq_map_gsi(kvm, routes, resampler->gsi);
 
-	if (!kvm_irq_map_gsi(kvm, routes, resampler->gsi))
-		return false;
-
-	kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, resampler->gsi, 1,
-		    false);
-	return true;
+	return kvm_irqfd_level_raise_by(kvm, resampler->gsi, routes, nr);
 }
 
 /**
@@ -274,17 +296,25 @@ void kvm_irqfd_level_raised(struct kvm_kernel_irqfd *irqfd)
 
 /**
  * kvm_irqfd_level_strand - let an acknowledge's consequences wait for a route
- * @resampler: a GSI's that has none, as far as the caller knows
+ * @kvm: the VM
+ * @gsi: a GSI that has none, as far as the caller knows
  *
  * Context: any.  The caller has to look for a route again after this, and to
  * tell, by kvm_notify_acked_gsi(), if there is one: that of a new routing table
  * may not have found this.
  */
-void kvm_irqfd_level_strand(struct kvm_irqfd_resampler *resampler)
+void kvm_irqfd_level_strand(struct kvm *kvm, unsigned int gsi)
 {
-	set_bit(RESAMPLER_STRANDED, &resampler->flags);
+	struct kvm_irqfd_resampler *resampler;
+	int idx;
+
+	idx = srcu_read_lock(&kvm_irqfd_srcu);
+	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
+	if (resampler)
+		set_bit(RESAMPLER_STRANDED, &resampler->flags);
+	srcu_read_unlock(&kvm_irqfd_srcu, idx);
 	/* Before the caller's look at the routes. */
-	smp_mb__after_atomic();
+	smp_mb();
 }
 
 /**
@@ -337,7 +367,6 @@ static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
 	resampler->gsi = irqfd->gsi;
 	refcount_set(&resampler->users, 1);
 	INIT_LIST_HEAD(&resampler->irqfds);
-	INIT_LIST_HEAD(&resampler->sent_link);
 	INIT_WORK(&resampler->signal, signal_work);
 
 	/* The first acknowledge must find an irqfd to tell. */
@@ -488,6 +517,4 @@ void kvm_irqfd_level_init_vm(struct kvm *kvm)
 {
 	xa_init_flags(&kvm->irqfds.resamplers, XA_FLAGS_ACCOUNT);
 	mutex_init(&kvm->irqfds.resampler_lock);
-	spin_lock_init(&kvm->irqfds.sent_lock);
-	INIT_LIST_HEAD(&kvm->irqfds.sent);
 }

@@ -25,8 +25,7 @@
  * What waits for the register to be written is a pin with its remote IRR set,
  * and nothing else; so it is part of the IOAPIC's state.
  *
- * A write to the register of user space's IOAPIC is user space's.  If a level
- * irqfd has the pin, user space tells with KVM_IRQ_LINE: kvm_split_ended().
+ * A write to the register of user space's IOAPIC is user space's.
  */
 #include <linux/bitops.h>
 #include <linux/kvm_host.h>
@@ -122,6 +121,20 @@ bool kvm_directed_eoi_advertised(struct kvm *kvm)
 }
 
 /**
+ * kvm_directed_eoi_used - does a guest keep level-triggered EOIs to itself?
+ * @apic: one of its local APICs
+ *
+ * Context: the vCPU's thread.
+ * Return: true if it was told that it may, and does.
+ */
+bool kvm_directed_eoi_used(struct kvm_lapic *apic)
+{
+	return is_enabled(apic->vcpu->kvm) &&
+	       kvm_lapic_get_reg(apic, APIC_SPIV) & APIC_SPIV_DIRECTED_EOI &&
+	       kvm_lapic_get_reg(apic, APIC_LVR) & APIC_LVR_DIRECTED_EOI;
+}
+
+/**
  * kvm_directed_eoi_awaited - is an EOI no more than the local APIC's?
  * @apic: the local APIC that an EOI was written to
  * @vector: the EOI's vector
@@ -131,9 +144,7 @@ bool kvm_directed_eoi_advertised(struct kvm *kvm)
  */
 bool kvm_directed_eoi_awaited(struct kvm_lapic *apic, int vector)
 {
-	return is_enabled(apic->vcpu->kvm) &&
-	       kvm_lapic_get_reg(apic, APIC_SPIV) & APIC_SPIV_DIRECTED_EOI &&
-	       kvm_lapic_get_reg(apic, APIC_LVR) & APIC_LVR_DIRECTED_EOI &&
+	return kvm_directed_eoi_used(apic) &&
 	       test_bit(VEC_POS(vector),
 			apic->regs + APIC_TMR + REG_POS(vector));
 }

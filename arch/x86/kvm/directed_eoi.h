@@ -24,6 +24,7 @@
 u64 kvm_directed_eoi_flags(struct kvm *kvm);
 int kvm_directed_eoi_choose(struct kvm *kvm, u64 flags, u64 others);
 bool kvm_directed_eoi_advertised(struct kvm *kvm);
+bool kvm_directed_eoi_used(struct kvm_lapic *apic);
 bool kvm_directed_eoi_awaited(struct kvm_lapic *apic, int vector);
 
 u8 kvm_ioapic_version(struct kvm_ioapic *ioapic);

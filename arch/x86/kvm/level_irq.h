@@ -50,14 +50,8 @@ void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs);
 void kvm_pic_restored(struct kvm_kpic_state *s);
 void kvm_pic_resample(struct kvm_pic *s, u16 irqs);
 
-void kvm_split_acked(struct kvm_vcpu *vcpu, int vector);
-void kvm_split_ended(struct kvm *kvm, unsigned int gsi);
-void kvm_split_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors);
-
 bool kvm_apic_stale_eoi(struct kvm_vcpu *vcpu, int vector);
 void kvm_apic_begin_scan(struct kvm_vcpu *vcpu, ulong *before);
 void kvm_apic_keep_stale(struct kvm_vcpu *vcpu, ulong *before);
-
-bool kvm_level_irqfd_allowed(struct kvm *kvm, unsigned int gsi);
 
 #endif /* __KVM_X86_LEVEL_IRQ_H */

@@ -99,15 +99,3 @@ identifier ioapic, state;
  spin_unlock(&ioapic->lock);
 +kvm_ioapic_resample(ioapic);
  }
-
-// A split irqchip has level irqfds, too.
-@@
-identifier kvm;
-@@
- kvm_arch_post_irq_ack_notifier_list_update(struct kvm *kvm)
- {
--if (!ioapic_in_kernel(kvm))
-+if (!irqchip_in_kernel(kvm))
- 	return;
- ...
- }

@@ -4,11 +4,13 @@
 +#include "level_irq.h"
 
 @@
-identifier vcpu, vectors;
+identifier vcpu;
+expression vector;
 @@
- kvm_scan_ioapic_routes(struct kvm_vcpu *vcpu, ulong *vectors)
+ kvm_scan_ioapic_routes(struct kvm_vcpu *vcpu, ...)
  {
- ...
-+kvm_split_scan_sent(vcpu, vectors);
- srcu_read_unlock(...);
+ <...
+-kvm_apic_pending_eoi(vcpu, vector)
++kvm_apic_stale_eoi(vcpu, vector)
+ ...>
  }

@@ -16,9 +16,4 @@ identifier apic, vector;
 +if (apic->stale_eoi)
 +	kvm_make_request(KVM_REQ_SCAN_IOAPIC, apic->vcpu);
  ...
- if (irqchip_split(apic->vcpu->kvm)) {
-+kvm_split_acked(apic->vcpu, vector);
- ...
- }
- ...
  }

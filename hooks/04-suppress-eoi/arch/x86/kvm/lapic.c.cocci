@@ -23,7 +23,6 @@ identifier apic, vector;
  if (irqchip_split(apic->vcpu->kvm)) {
 +if (kvm_directed_eoi_awaited(apic, vector))
 +	return;
- kvm_split_acked(apic->vcpu, vector);
  ...
  }
  ...

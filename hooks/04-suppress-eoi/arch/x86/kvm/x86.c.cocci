@@ -25,16 +25,3 @@ identifier kvm, cap;
  	break;
  ...>
  }
-
-// User space's IOAPIC takes a line down.
-@@
-identifier kvm, irq_event;
-@@
- kvm_vm_ioctl_irq_line(struct kvm *kvm, struct kvm_irq_level *irq_event, ...)
- {
- ...
-+if (!irq_event->level)
-+	kvm_split_ended(kvm, irq_event->irq);
- irq_event->status = kvm_set_irq(...);
- ...
- }

@@ -1,7 +1,7 @@
 @@
 @@
  #include "i8254.h"
-+#include "level_irq.h"
++#include "split_level.h"
 
 @@
 identifier kvm, args, resample;

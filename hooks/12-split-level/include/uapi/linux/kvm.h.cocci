@@ -1,0 +1,4 @@
+@@
+@@
+ #include <linux/kvm_iosignalfd.h>
++#include <linux/kvm_split_level.h>
