@@ -50,8 +50,7 @@
  *
  * Other GSIs: they share resampler_lock, under which nothing is waited for but
  * the irqchip's lock.  Other sources of the line: they have a bit each in the
- * irqchip.  The split irqchip: a message in service is a line that is up, and
- * sent_lock the irqchip's.
+ * irqchip.  The split irqchip: a message in service is a line that is up.
  *
  * An irqfd's life is irqfd.pml's.  From there: it can raise from when it is
  * published, which is after it was attached, until it was quiesced, which is
