@@ -38,12 +38,6 @@
 #define LVT0		0x350
 #define LVT0_EXTINT	0x700
 
-/* Of a split irqchip's IOAPIC. */
-#define PINS		24
-
-/* Of a message: level-triggered, and asserted. */
-#define MSI_LEVEL	(BIT(15) | BIT(14))
-
 /*
  * Level-triggered lines.  The line stays up from the signal to the guest's EOI,
  * which lowers it and signals the resample eventfd.
@@ -722,258 +716,27 @@ TEST_F(resample, dest_changed_in_service)
 }
 
 /*
- * With the IOAPIC in user space its pins are GSIs with messages (B46).
- *
- * Linux up to 6.12 and later refuses level irqfds there.
+ * The GSI loses its route and gets it back while a device interrupts: a raise between
+ * the two tables is in one of them or waits.  A device that waits to be told stops for
+ * good otherwise.
  */
-FIXTURE(split) {
-	struct irq_vm v;
-	int fd;
-	int resamplefd;
-	/* Acknowledges that user space was told of. */
-	uint64_t eois;
-};
-
-FIXTURE_SETUP(split)
+TEST_F_TIMEOUT(resample, rerouted_under_raises, 120)
 {
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
-	irq_vm_init_split(&self->v, PINS);
-	self->fd = new_eventfd();
-	self->resamplefd = new_eventfd();
-}
+	uint64_t before = 0, told;
+	struct busy_device d;
+	int i, n = rounds(3000);
 
-FIXTURE_TEARDOWN(split)
-{
-	close(self->fd);
-	close(self->resamplefd);
-	irq_vm_free(&self->v);
-}
-
-static void set_message(struct irq_vm *v, uint8_t vector, bool level)
-{
-	struct kvm_irq_routing_entry entries[] = {
-		msi_route(GSI_LEVEL, vector),
-		/* An ordinary one, with the vector that the first had before. */
-		msi_route(GSI_MSI, VECTOR),
-	};
-
-	if (level)
-		entries[0].u.msi.data |= MSI_LEVEL;
-	set_routes(v->vm, entries, ARRAY_SIZE(entries));
-}
-
-static void set_masked(struct irq_vm *v)
-{
-	const struct kvm_irq_routing_entry entry = msi_route(GSI_MSI, VECTOR);
-
-	set_routes(v->vm, &entry, 1);
-}
-
-/* A pass, and the EOIs that it goes to user space for. */
-static uint64_t split_pass(struct irq_vm *v)
-{
-	uint64_t eois = 0;
-	struct ucall uc;
-
-	look_for_irqs(v->vcpu);
-	for (;;) {
-		vcpu_run(v->vcpu);
-		if (v->vcpu->run->exit_reason == KVM_EXIT_IOAPIC_EOI) {
-			eois++;
-			continue;
-		}
-		TEST_ASSERT(get_ucall(v->vcpu, &uc) == UCALL_SYNC, "Unexpected exit %u (%s)",
-			    v->vcpu->run->exit_reason,
-			    exit_reason_str(v->vcpu->run->exit_reason));
-		if (uc.args[1] == SYNC_PASS)
-			return eois;
+	start_vcpu(&self->v);
+	start_device(&d, &self->v, GSI_LEVEL);
+	for (i = 1; i <= n; i++) {
+		set_msi_route(self->v.vm, VECTOR2);
+		set_default_routes(self->v.vm);
+		WAIT_FOR((told = READ_ONCE(d.told), told != before),
+			 "The GSI is dead after %d tables and %lu interrupts", i, before);
+		before = told;
 	}
-}
-
-static void split_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
-{
-	int i;
-
-	WAIT_FOR((split_pass(v), irqs(v, vector) >= want),
-		 "Vector 0x%x: wanted %lu interrupts, got %lu", vector, want, irqs(v, vector));
-	for (i = 0; i < SETTLE_PASSES; i++) {
-		usleep(SETTLE_USEC);
-		split_pass(v);
-	}
-	TEST_ASSERT(irqs(v, vector) == want, "Vector 0x%x: wanted %lu interrupts, got %lu", vector,
-		    want, irqs(v, vector));
-}
-
-TEST_F(split, eoi)
-{
-	int i;
-
-	set_message(&self->v, VECTOR, true);
-	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
-
-	for (i = 1; i <= 20; i++) {
-		add(self->fd, 1);
-		split_irqs(&self->v, VECTOR, i);
-		assert_resampled(self->resamplefd, 1, "After EOI");
-	}
-}
-
-/* The GSI has to be one of those reserved for pins: of others no EOI is known. */
-TEST_F(split, errno_gsi)
-{
-	const struct kvm_irq_routing_entry entry = msi_route(GSI_MSI, VECTOR);
-
-	set_routes(self->v.vm, &entry, 1);
-	ASSERT_ERRNO(EINVAL, irqfd_resample(self->v.vm, self->fd, GSI_MSI, self->resamplefd),
-		     "Assign with resample to a GSI that is no pin");
-	ASSERT_ERRNO(0, irqfd(self->v.vm, self->fd, GSI_MSI), "Assign without");
-	add(self->fd, 1);
-	split_irqs(&self->v, VECTOR, 1);
-}
-
-/* Two that share the pin: one message, and both are told. */
-TEST_F(split, shared)
-{
-	int fd = new_eventfd(), resamplefd = new_eventfd();
-
-	set_message(&self->v, VECTOR, true);
-	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
-	assign_resample_ok(self->v.vm, fd, GSI_LEVEL, resamplefd);
-	add(self->fd, 1);
-	add(fd, 1);
-	wait_for_worker(&self->v);
-	split_irqs(&self->v, VECTOR, 1);
-	assert_resampled(self->resamplefd, 1, "First of two");
-	assert_resampled(resamplefd, 1, "Second of two");
-	close(fd);
-	close(resamplefd);
-}
-
-/* Raised again while in service: nothing until the EOI, and then one each. */
-TEST_F(split, raised_in_service)
-{
-	struct ucall uc;
-
-	set_message(&self->v, VECTOR, true);
-	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
-	add(self->fd, 1);
-	self->v.guest->stop_before_eoi = 1;
-	WAIT_FOR((vcpu_run(self->v.vcpu), get_ucall(self->v.vcpu, &uc) == UCALL_SYNC &&
-		  uc.args[1] == SYNC_BEFORE_EOI), "No interrupt");
-	self->v.guest->stop_before_eoi = 0;
-
-	add(self->fd, 1);
-	wait_for_worker(&self->v);
-	split_irqs(&self->v, VECTOR, 1);
-	assert_resampled(self->resamplefd, 1, "After EOI");
-	add(self->fd, 1);
-	split_irqs(&self->v, VECTOR, 2);
-	assert_resampled(self->resamplefd, 1, "After the second EOI");
-}
-
-/* A pin without a message is masked: what is raised waits for one. */
-TEST_F(split, masked)
-{
-	struct ucall uc;
-
-	set_masked(&self->v);
-	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
-	add(self->fd, 1);
-	wait_for_worker(&self->v);
-	assert_resampled(self->resamplefd, 0, "Masked");
-	set_message(&self->v, VECTOR, true);
-	assert_resampled(self->resamplefd, 1, "Unmasked");
-	split_irqs(&self->v, VECTOR, 0);
-
-	/* The same for an acknowledge. */
-	add(self->fd, 1);
-	self->v.guest->stop_before_eoi = 1;
-	WAIT_FOR((vcpu_run(self->v.vcpu), get_ucall(self->v.vcpu, &uc) == UCALL_SYNC &&
-		  uc.args[1] == SYNC_BEFORE_EOI), "No interrupt");
-	self->v.guest->stop_before_eoi = 0;
-	set_masked(&self->v);
-	split_irqs(&self->v, VECTOR, 1);
-	assert_resampled(self->resamplefd, 0, "Acknowledged while masked");
-	set_message(&self->v, VECTOR, true);
-	assert_resampled(self->resamplefd, 1, "Unmasked again");
-	split_irqs(&self->v, VECTOR, 1);
-}
-
-/*
- * A pin's message changes while the one before is in service: its EOI is still
- * noticed (B43), and after that the vector is one like any other (B44).
- *
- * Linux up to 6.12 intercepts it for ever, or doesn't notice.
- */
-TEST_F(split, message_changed_in_service)
-{
-	int fd = new_eventfd();
-	struct ucall uc;
-	uint64_t eois;
-
-	set_message(&self->v, VECTOR, true);
-	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
-	assign_ok(self->v.vm, fd, GSI_MSI);
-
-	add(self->fd, 1);
-	self->v.guest->stop_before_eoi = 1;
-	WAIT_FOR((vcpu_run(self->v.vcpu), get_ucall(self->v.vcpu, &uc) == UCALL_SYNC &&
-		  uc.args[1] == SYNC_BEFORE_EOI), "No interrupt");
-	self->v.guest->stop_before_eoi = 0;
-
-	set_message(&self->v, VECTOR2, true);
-	eois = split_pass(&self->v);
-	TEST_ASSERT(eois == 1, "Wanted the EOI in user space, got %lu", eois);
-	assert_resampled(self->resamplefd, 1, "After EOI");
-
-	add(fd, 1);
-	eois = split_pass(&self->v);
-	TEST_ASSERT(irqs(&self->v, VECTOR) == 2, "Wanted an interrupt by the other GSI");
-	TEST_ASSERT(!eois, "The vector is still intercepted");
-	assert_resampled(self->resamplefd, 0, "After the other GSI's EOI");
-
-	add(self->fd, 1);
-	split_irqs(&self->v, VECTOR2, 1);
-	assert_resampled(self->resamplefd, 1, "With the new vector");
-	close(fd);
-}
-
-/* The VM is closed with messages in service, and with some that wait for a route. */
-TEST_F(split, closed_in_service)
-{
-	int fds[PINS], resamplefd = new_eventfd(), i;
-	struct ucall uc;
-
-	set_message(&self->v, VECTOR, true);
-	for (i = 0; i < PINS; i++) {
-		fds[i] = new_eventfd();
-		assign_resample_ok(self->v.vm, fds[i], i & 1 ? GSI_LEVEL : i, resamplefd);
-		add(fds[i], 1);
-	}
-	self->v.guest->stop_before_eoi = 1;
-	WAIT_FOR((vcpu_run(self->v.vcpu), get_ucall(self->v.vcpu, &uc) == UCALL_SYNC &&
-		  uc.args[1] == SYNC_BEFORE_EOI), "No interrupt");
-
-	irq_vm_free(&self->v);
-	for (i = 0; i < PINS; i++) {
-		take(fds[i]);
-		add(fds[i], 2);
-		TEST_ASSERT(take(fds[i]) == 2, "Wanted a plain eventfd");
-		close(fds[i]);
-	}
-	TEST_ASSERT(!take(resamplefd), "Told of the VM's end");
-	close(resamplefd);
-	irq_vm_init_split(&self->v, PINS);
-}
-
-/* An edge-triggered message has an EOI as well. */
-TEST_F(split, edge)
-{
-	set_message(&self->v, VECTOR, false);
-	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
-	add(self->fd, 1);
-	split_irqs(&self->v, VECTOR, 1);
-	assert_resampled(self->resamplefd, 1, "After EOI");
+	stop_device(&d);
+	stop_vcpu(&self->v);
 }
 
 /*
@@ -1199,24 +962,19 @@ FIXTURE(storm) {
 FIXTURE_VARIANT(storm) {
 	uint32_t gsi;
 	uint8_t vector;
-	bool split;
 	bool two;
 };
 
 FIXTURE_VARIANT_ADD(storm, ioapic) {
-	.gsi = GSI_LEVEL, .vector = VECTOR, .split = false, .two = false,
+	.gsi = GSI_LEVEL, .vector = VECTOR, .two = false,
 };
 
 FIXTURE_VARIANT_ADD(storm, ioapic_two) {
-	.gsi = GSI_LEVEL, .vector = VECTOR, .split = false, .two = true,
+	.gsi = GSI_LEVEL, .vector = VECTOR, .two = true,
 };
 
 FIXTURE_VARIANT_ADD(storm, pic) {
-	.gsi = GSI_BOTH, .vector = PIC_VECTOR, .split = false, .two = false,
-};
-
-FIXTURE_VARIANT_ADD(storm, split) {
-	.gsi = GSI_LEVEL, .vector = VECTOR, .split = true, .two = false,
+	.gsi = GSI_BOTH, .vector = PIC_VECTOR, .two = false,
 };
 
 FIXTURE_SETUP(storm)
@@ -1224,13 +982,7 @@ FIXTURE_SETUP(storm)
 	const struct kvm_irq_routing_entry pic = chip_route(GSI_BOTH, KVM_IRQCHIP_PIC_MASTER,
 							    GSI_BOTH);
 
-	if (variant->split) {
-		TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
-		irq_vm_init_split(&self->s.v, PINS);
-		set_message(&self->s.v, VECTOR, true);
-	} else {
-		irq_vm_init(&self->s.v);
-	}
+	irq_vm_init(&self->s.v);
 	if (variant->gsi == GSI_BOTH) {
 		set_routes(self->s.v.vm, &pic, 1);
 		init_pic(&self->s.v);
@@ -1346,16 +1098,13 @@ TEST_F_TIMEOUT(storm, host_goes_on, 120)
 	add(s->fds[0], 1);
 	wait_for_running(v, variant->vector, 100);
 	measure(s, variant->vector, "Storm");
-	if (!variant->split) {
-		kvm_irq_line(v->vm, variant->gsi, 1);
-		measure(s, variant->vector, "Held up as well");
-		kvm_irq_line(v->vm, variant->gsi, 0);
-	}
+	kvm_irq_line(v->vm, variant->gsi, 1);
+	measure(s, variant->vector, "Held up as well");
+	kvm_irq_line(v->vm, variant->gsi, 0);
 
 	unassign_ok(v->vm, s->fds[0], variant->gsi);
 	if (variant->two)
 		unassign_ok(v->vm, s->fds[1], GSI_IOAPIC);
-	/* A message that has been sent is still taken. */
 	usleep(SETTLE_PASSES * SETTLE_USEC);
 	seen = irqs(v, variant->vector);
 	worst_nap(100);

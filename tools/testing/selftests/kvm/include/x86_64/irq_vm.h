@@ -51,6 +51,8 @@ int unassign(struct kvm_vm *vm, int fd, uint32_t gsi);
 void assign_ok(struct kvm_vm *vm, int fd, uint32_t gsi);
 void assign_resample_ok(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd);
 void unassign_ok(struct kvm_vm *vm, int fd, uint32_t gsi);
+/* With a split irqchip a GSI can have level irqfds or not. */
+bool level_irqfds_allowed(struct kvm_vm *vm, uint32_t gsi);
 
 /* Routes: those that every VM starts with, or GSI_MSI to a vector and no other. */
 struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector);
@@ -146,6 +148,21 @@ void start_shooting(struct shooter *s, int fd);
 /* At least @nr signals that begin after this was called. */
 void let_shoot(struct shooter *s, uint64_t nr);
 void stop_shooting(struct shooter *s);
+
+/*
+ * A device that always wants service: a thread that signals whenever it's told, and
+ * when it begins.
+ */
+struct busy_device {
+	pthread_t thread;
+	int fd;
+	int resamplefd;
+	bool stop;
+	uint64_t told;
+};
+
+void start_device(struct busy_device *d, struct irq_vm *v, uint32_t gsi);
+void stop_device(struct busy_device *d);
 
 /*
  * Looked for in test_modules/ beside the program, and unloaded when that ends.  One

@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -55,6 +56,20 @@ void assign_resample_ok(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd)
 void unassign_ok(struct kvm_vm *vm, int fd, uint32_t gsi)
 {
 	ASSERT_ERRNO(0, unassign(vm, fd, gsi), "Deassign eventfd %d from GSI %u", fd, gsi);
+}
+
+bool level_irqfds_allowed(struct kvm_vm *vm, uint32_t gsi)
+{
+	int fd = new_eventfd(), resamplefd = new_eventfd(), err;
+
+	err = irqfd_resample(vm, fd, gsi, resamplefd);
+	if (!err)
+		unassign_ok(vm, fd, gsi);
+	else
+		ASSERT_ERRNO(EINVAL, err, "Assign to GSI %u with resample eventfd", gsi);
+	close(fd);
+	close(resamplefd);
+	return !err;
 }
 
 struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector)
@@ -427,6 +442,40 @@ void stop_shooting(struct shooter *s)
 {
 	WRITE_ONCE(s->stop, true);
 	TEST_ASSERT(!pthread_join(s->thread, NULL), "pthread_join() failed");
+}
+
+static void *signal_when_told(void *arg)
+{
+	struct busy_device *d = arg;
+	uint64_t n;
+
+	while (!READ_ONCE(d->stop)) {
+		add(d->fd, 1);
+		TEST_ASSERT(read(d->resamplefd, &n, sizeof(n)) == sizeof(n),
+			    "Reading eventfd %d: %s", d->resamplefd, strerror(errno));
+		WRITE_ONCE(d->told, d->told + n);
+	}
+	return NULL;
+}
+
+void start_device(struct busy_device *d, struct irq_vm *v, uint32_t gsi)
+{
+	memset(d, 0, sizeof(*d));
+	d->fd = new_eventfd();
+	d->resamplefd = eventfd(0, EFD_CLOEXEC);
+	TEST_ASSERT(d->resamplefd >= 0, "eventfd() failed");
+	assign_resample_ok(v->vm, d->fd, gsi, d->resamplefd);
+	TEST_ASSERT(!pthread_create(&d->thread, NULL, signal_when_told, d),
+		    "pthread_create() failed");
+}
+
+void stop_device(struct busy_device *d)
+{
+	WRITE_ONCE(d->stop, true);
+	add(d->resamplefd, 1);
+	TEST_ASSERT(!pthread_join(d->thread, NULL), "pthread_join() failed");
+	close(d->fd);
+	close(d->resamplefd);
 }
 
 static char test_module[64];
