@@ -5,6 +5,7 @@
 #ifndef __LINUX_KVM_IRQFD_H
 #define __LINUX_KVM_IRQFD_H
 
+#include <linux/cache.h>
 #include <linux/irqbypass.h>
 #include <linux/kvm_host.h>
 #include <linux/llist.h>
@@ -101,34 +102,46 @@ struct kvm_irqfd_count {
  * virt/kvm/irqfd.c.
  */
 struct kvm_kernel_irqfd {
+	/*
+	 * Read by each event, in the wake-up, and written by it, to count it and
+	 * where it leaves it to work.
+	 */
+	__cacheline_group_begin_aligned(event);
 	wait_queue_entry_t wait;
 	struct kvm __rcu *vm;
 	struct eventfd_ctx *eventfd;
-	int gsi;
+	wait_queue_head_t *wqh;
 	struct kvm_irqfd_route route;
 	struct kvm_irqfd_count at_once;
-
-	unsigned long flags;
 	unsigned long deferred;
-	unsigned long done;
-	struct llist_node pending_link;
+	struct kvm_irqfd_resampler *resampler;
+	int gsi;
 	u8 lane;
 	u8 own_lane;
-	struct kvm_irqfd_count from_work;
-	struct kvm_irqfd_totals told;
-
 	struct kvm *kvm;
-	wait_queue_head_t *wqh;
+
+	__cacheline_group_end(event);
+
+	/* Written by the lane's work, and by an event that is left to it. */
+	__cacheline_group_begin_aligned(work);
+	unsigned long flags;
+	unsigned long done;
+	struct llist_node pending_link;
+	struct kvm_irqfd_count from_work;
+	/* Seldom; it fills the line. */
+	struct kvm_irqfd_totals told;
+	__cacheline_group_end_aligned(work);
+
+	/* Begin and end, acknowledges, bypass, and who reads debugfs. */
 	struct file *file;
 	struct hlist_node link;
 	struct list_head closing_link;
 	struct llist_node hung_up_link;
 	struct rcu_head rcu;
 
-	struct kvm_irqfd_resampler *resampler;
 	struct list_head resampler_link;
-	bool resampler_retired;
 	struct eventfd_ctx *resamplefd;
+	bool resampler_retired;
 
 	struct kvm_kernel_irq_routing_entry irq_entry;
 	unsigned long irq_generation;

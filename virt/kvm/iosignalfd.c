@@ -21,6 +21,7 @@
 
 #include <kvm/iobus.h>
 
+#include <linux/cache.h>
 #include <linux/debugfs.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -90,6 +91,8 @@ struct iosignalfd_spec {
  * @rcu: for the memory
  */
 struct iosignalfd_item {
+	/* Read by each write that looks at it, and written by one that rings it. */
+	__cacheline_group_begin(ring);
 	struct iosignalfd_item __rcu *next;
 	u64 value;
 	spinlock_t lock; /* see above */
@@ -99,6 +102,9 @@ struct iosignalfd_item {
 	void __user *post;
 	u64 unlogged_gen;
 	u64 rings;
+	__cacheline_group_end(ring);
+
+	/* Begin and end; the nodes are written when their neighbours come and go, too. */
 	struct iosignalfd_group *group;
 	struct iosignalfd_watch *watch;
 	struct list_head watch_node;
@@ -1304,6 +1310,22 @@ void kvm_iosignalfd_create_debugfs(struct kvm *kvm)
 
 /* The VM's life */
 
+/* What a ring needs stands together, and whoever assigns writes to other lines. */
+static void iosignalfd_assert_layout(void)
+{
+	CACHELINE_ASSERT_GROUP_MEMBER(typeof_member(struct kvm, iosignalfds),
+				      ring, gen);
+	BUILD_BUG_ON(offsetof(struct kvm, iosignalfds.lock) / SMP_CACHE_BYTES ==
+		     offsetof(struct kvm, iosignalfds.gen) / SMP_CACHE_BYTES);
+
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, next);
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, value);
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, fanout);
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, eventfd);
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, post);
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, rings);
+}
+
 /**
  * kvm_iosignalfd_init - set up a new VM's part of this
  * @kvm: the VM
@@ -1312,6 +1334,8 @@ void kvm_iosignalfd_create_debugfs(struct kvm *kvm)
  */
 void kvm_iosignalfd_init(struct kvm *kvm)
 {
+	iosignalfd_assert_layout();
+
 	mutex_init(&kvm->iosignalfds.lock);
 	/* What a new vCPU remembers, nothing, is of generation 0. */
 	kvm->iosignalfds.gen = 1;
