@@ -24,7 +24,7 @@ struct reg some_reg(struct event *event)
 	struct reg reg = {
 		.event = event, .pio = one_in(2), .match = !one_in(3),
 		.len = lens[rnd(ARRAY_SIZE(lens))], .value = some_value(),
-		.fanout = one_in(2), .hangup = one_in(4),
+		.fanout = one_in(2), .hangup = one_in(4), .ccw = one_in(12),
 	};
 
 	reg.addr = !reg.pio && one_in(8) ? BORDER :
@@ -38,8 +38,8 @@ void do_assign_io(void)
 	struct fd *fd = some_fd();
 	struct reg reg = some_reg(fd->event);
 	uint32_t flags = 0;
-	struct reg *slot = free_reg(vm);
-	int ret, want = 0;
+	struct reg *slot = free_reg(vm), *other;
+	int ret, want = 0, live = 0, dead = 0;
 
 	if (!vm->open || !slot)
 		return;
@@ -65,14 +65,26 @@ void do_assign_io(void)
 		want = EFAULT;
 	} else if (fd_error(fd)) {
 		want = fd_error(fd);
-	} else if (is_taken(vm, &reg)) {
-		want = EEXIST;
+	} else {
+		/* The registration of an eventfd that is closed yields. */
+		for (other = vm->regs; other < vm->regs + NR_REGS; other++) {
+			if (!excludes(other, &reg))
+				continue;
+			live += !!other->event->files;
+			dead += !other->event->files;
+		}
+		/* It isn't said whether it does so for one that fails nevertheless. */
+		if (live && dead)
+			return;
+		want = live ? EEXIST : 0;
 	}
 	say_reg("assign", vm, fd, &reg);
 	ret = call(vm, &reg, fd->fd, flags);
 	expect("KVM_IOSIGNALFD", ret, want);
 	if (!want) {
-		make_room(vm, &reg);
+		for (other = vm->regs; dead && other < vm->regs + NR_REGS; other++)
+			if (excludes(other, &reg))
+				drop_reg(other);
 		*slot = reg;
 		reg.event->users++;
 	}
@@ -164,7 +176,7 @@ static bool ring(struct vm *vm, bool pio, uint64_t addr, uint32_t len,
 	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
 		if (takes(reg, pio, addr, len, value))
 			taken[nr_taken++] = reg;
-	/* What can't be posted is user space's and no zone's, and nobody is signalled. */
+	/* What can't be posted is user space's, zone or no zone, and nobody is signalled. */
 	for (i = 0; i < nr_taken; i++)
 		if (taken[i]->post == nowhere && !nowhere_there)
 			return true;
@@ -294,6 +306,14 @@ void do_border(void)
 	check_exit(&o, ring(vm, false, BORDER, outside, value), true, BORDER,
 		   outside, value);
 	check_posts(vm);
+}
+
+void add_zone(struct vm *vm, bool pio, unsigned int zone)
+{
+	expect("a coalesced zone",
+	       tiny_zone(vm->tiny.fd, true, pio,
+			 place_addr(pio, zone * PLACES_A_ZONE), PLACES_A_ZONE *
+			 (pio ? PORT_STEP : MMIO_STEP)), 0);
 }
 
 void do_zone(void)

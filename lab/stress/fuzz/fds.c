@@ -33,6 +33,7 @@ void do_signal(void)
 	if (!want) {
 		nr_signals++;
 		event->count += add;
+		event->stirs += !event->vm;
 		consume(event);
 	}
 }
@@ -50,6 +51,7 @@ void do_read(void)
 	want = had ? 0 : EAGAIN;
 	say("fd %zd: read %#llx", fd - fds, (unsigned long long)had);
 	ret = read(fd->fd, &n, sizeof(n));
+	event->stirs += ret > 0;
 	/* Who resamples for nothing takes no harm; who isn't told would. */
 	if (event->resample && ret > 0 && !event->semaphore && n >= had) {
 		event->count = 0;

@@ -9,6 +9,8 @@
 
 #include "model.h"
 
+#define IOAPIC		0xfec00000
+
 void do_assign_irqfd(void)
 {
 	struct vm *vm = some_vm();
@@ -46,6 +48,7 @@ void do_assign_irqfd(void)
 		resample->event->resample = true;
 		resample->event->users++;
 	}
+	fd->event->stirs++;
 	consume(fd->event);
 }
 
@@ -75,6 +78,7 @@ void do_deassign_irqfd(void)
 		return;
 	end_irqfd(event);
 	take(event);
+	event->stirs++;
 	/* What was deferred has come by now. */
 	settle(vm);
 }
@@ -108,6 +112,8 @@ void do_routes(void)
 		if (vm->msi_route[gsi])
 			tiny_route_msi(&routes, gsi);
 	}
+	vm->routes = routes;
+	vm->routed = true;
 	expect("KVM_SET_GSI_ROUTING",
 	       ioctl(vm->tiny.fd, KVM_SET_GSI_ROUTING, &routes), 0);
 }
@@ -121,19 +127,12 @@ void do_interrupts(void)
 		settle(vm);
 }
 
-/* The guest acknowledges a level pin: its line goes down, and all are told. */
-void do_acknowledge(void)
+/* The level irqfds of a pin, by their resamplefds; how many there are. */
+static int tell_all(struct vm *vm, uint32_t pin)
 {
-	struct vm *vm = some_vm();
-	uint32_t pin = 4 + rnd(4);
 	struct event *told[NR_FDS];
 	int i, j, nr_told = 0;
 
-	if (!vm->open || vm->tiny.irqchip != CHIP_FULL)
-		return;
-	say("VM %zd: acknowledge GSI %u", vm - vms, pin);
-	settle(vm);
-	tiny_end_of_interrupt(&vm->tiny, PIN_VECTOR(pin));
 	for (i = 0; i < NR_FDS; i++) {
 		struct event *event = fds[i].event;
 
@@ -148,6 +147,60 @@ void do_acknowledge(void)
 		told[nr_told++] = event;
 		signal_event(event->resamples);
 	}
-	if (nr_told)
-		vm->up[pin] = false;
+	return nr_told;
+}
+
+/*
+ * The guest masks a level pin, or unmasks it: then what level irqfds have raised is
+ * taken back, and they are told, or, where they raised it in another VM, the guest may
+ * be interrupted and has to acknowledge.
+ */
+void do_mask(void)
+{
+	struct vm *vm = some_vm();
+	uint32_t pin = 4 + rnd(4);
+	struct outcome o;
+
+	if (!vm->open || !vm->running || vm->tiny.irqchip != CHIP_FULL)
+		return;
+	settle(vm);
+	vm->masked[pin] = !vm->masked[pin];
+	say("VM %zd: %smask GSI %u", vm - vms, vm->masked[pin] ? "" : "un", pin);
+	tiny_access(&vm->tiny, STORE4, IOAPIC, 0x10 + 2 * pin, &o);
+	tiny_access(&vm->tiny, STORE4, IOAPIC + 0x10,
+		    PIN_VECTOR(pin) | 1 << 15 | vm->masked[pin] << 16, &o);
+	if (vm->masked[pin])
+		return;
+	vm->may[PIN_VECTOR(pin)] = true;
+	if (vm->foreign[pin])
+		vm->unsure[pin] = true;
+	if (vm->unsure[pin] || !vm->up[pin])
+		return;
+	tell_all(vm, pin);
+	vm->up[pin] = false;
+}
+
+/* The guest acknowledges a level pin: its line goes down, and all are told. */
+void do_acknowledge(void)
+{
+	struct vm *vm = some_vm();
+	uint32_t pin = 4 + rnd(4);
+	int nr_told;
+
+	if (!vm->open || vm->tiny.irqchip != CHIP_FULL)
+		return;
+	say("VM %zd: acknowledge GSI %u", vm - vms, pin);
+	settle(vm);
+	tiny_end_of_interrupt(&vm->tiny, PIN_VECTOR(pin));
+	/* The device has not been looked after yet. */
+	if (vm->masked[pin])
+		return;
+	nr_told = tell_all(vm, pin);
+	if (!nr_told)
+		return;
+	vm->up[pin] = false;
+	if (vm->foreign[pin]) {
+		vm->foreign[pin] = false;
+		vm->unsure[pin] = false;
+	}
 }

@@ -80,8 +80,9 @@ static const struct {
 	{ do_signal, 1000 },
 	{ do_read, 700 },
 	{ do_poll, 400 },
-	{ do_epoll, 120 },
+	{ do_epoll, 400 },
 	{ do_aio, 10 },
+	{ do_uring, 20 },
 	{ do_string, 100 },
 	{ do_border, 200 },
 	{ do_withhold, 40 },
@@ -94,6 +95,8 @@ static const struct {
 	{ do_interrupts, 100 },
 	{ do_lists, 40 },
 	{ do_acknowledge, 100 },
+	{ do_mask, 40 },
+	{ do_restore, 10 },
 	{ do_vm, 6 },
 };
 

@@ -101,6 +101,10 @@ void end_irqfd(struct event *event)
 		return;
 	/* Whoever goes takes the line down, and those who are left are told. */
 	vm->up[gsi] = false;
+	if (vm->foreign[gsi]) {
+		vm->unsure[gsi] = true;
+		return;
+	}
 	for (i = 0; i < NR_FDS; i++)
 		if (fds[i].event && fds[i].event->vm == vm &&
 		    fds[i].event->resamples && fds[i].event->gsi == gsi)
@@ -208,6 +212,8 @@ void inject(struct event *event)
 void consume(struct event *event)
 {
 	if (event->vm && event->count) {
+		/* Who writes may have waited for room. */
+		event->stirs += event->count >= COUNT_MAX - 1;
 		take(event);
 		event->left |= !!event->count;
 		inject(event);
@@ -219,6 +225,7 @@ void signal_event(struct event *event)
 {
 	nr_signals++;
 	event->count += event->count < COUNT_MAX;
+	event->stirs += !event->vm;
 	consume(event);
 }
 
@@ -262,6 +269,7 @@ void drop_vm(struct vm *vm)
 		if (fds[i].event && fds[i].event->vm == vm) {
 			end_irqfd(fds[i].event);
 			take(fds[i].event);
+			fds[i].event->stirs++;
 		}
 	}
 }
@@ -288,18 +296,23 @@ void make_vm(struct vm *vm)
 
 /* Registrations */
 
+static bool same_bus(const struct reg *reg, const struct reg *other)
+{
+	return reg->pio == other->pio && (reg->pio || reg->ccw == other->ccw);
+}
+
 bool takes(const struct reg *reg, bool pio, uint64_t addr, uint32_t len,
 	   uint64_t value)
 {
-	return reg->event && reg->pio == pio && reg->addr == addr &&
+	return reg->event && reg->pio == pio && (pio || !reg->ccw) &&
+	       reg->addr == addr &&
 	       (!reg->len || (reg->len == len &&
 			      (!reg->match || reg->value == value)));
 }
 
-/* Would one write be both's, and not to be shared? */
-static bool collide(const struct reg *reg, const struct reg *new)
+bool excludes(const struct reg *reg, const struct reg *new)
 {
-	if (!reg->event || reg->pio != new->pio || reg->addr != new->addr)
+	if (!reg->event || !same_bus(reg, new) || reg->addr != new->addr)
 		return false;
 	if (reg->len != new->len)
 		return !reg->len || !new->len;
@@ -310,21 +323,10 @@ static bool collide(const struct reg *reg, const struct reg *new)
 	return !reg->fanout || !new->fanout || reg->event == new->event;
 }
 
-/* By one whose eventfd somebody still has. */
-bool is_taken(struct vm *vm, const struct reg *new)
-{
-	struct reg *reg;
-
-	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
-		if (collide(reg, new) && reg->event->files)
-			return true;
-	return false;
-}
-
 /* Do they take the same writes?  For one of any value LIKE may stand for all. */
 bool same_writes(const struct reg *reg, const struct reg *like)
 {
-	return reg->event && reg->pio == like->pio && reg->addr == like->addr &&
+	return reg->event && same_bus(reg, like) && reg->addr == like->addr &&
 	       reg->len == like->len && reg->match == like->match &&
 	       (!reg->match || reg->value == like->value);
 }
@@ -358,6 +360,7 @@ struct reg *free_reg(struct vm *vm)
 uint32_t reg_flags(const struct reg *reg)
 {
 	return (reg->pio ? KVM_IOSIGNALFD_FLAG_PIO : 0) |
+	       (reg->ccw ? KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY : 0) |
 	       (reg->match ? KVM_IOSIGNALFD_FLAG_TRIGGER : 0) |
 	       (reg->fanout ? KVM_IOSIGNALFD_FLAG_FANOUT : 0) |
 	       (reg->hangup ? KVM_IOSIGNALFD_FLAG_HANGUP : 0) |
@@ -374,24 +377,14 @@ int call(struct vm *vm, const struct reg *reg, int fd, uint32_t flags)
 void say_reg(const char *what, struct vm *vm, struct fd *fd,
 	     const struct reg *reg)
 {
-	say("VM %zd: %s fd %zd at %s %#llx, length %u, %s %#llx%s%s%s", vm - vms,
-	    what, fd - fds, reg->pio ? "port" : "address",
+	say("VM %zd: %s fd %zd at %s%s %#llx, length %u, %s %#llx%s%s%s", vm - vms,
+	    what, fd - fds, reg->ccw ? "CCW's " : "", reg->pio ? "port" : "address",
 	    (unsigned long long)reg->addr, reg->len,
 	    reg->match ? "value" : "any value; not",
 	    (unsigned long long)reg->value, reg->fanout ? ", shared" : "",
 	    reg->hangup ? ", till hang-up" : "",
 	    !reg->post ? "" : reg->post == nowhere ? ", posted nowhere" :
 	    ", posted");
-}
-
-/* The others make room. */
-void make_room(struct vm *vm, const struct reg *new)
-{
-	struct reg *reg;
-
-	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
-		if (collide(reg, new))
-			drop_reg(reg);
 }
 
 /* What was to go with the eventfd has gone, at the latest when the next call returns. */

@@ -48,6 +48,7 @@ struct event {
 	int users;		/* files, registrations and irqfds */
 	struct vm *vm;		/* of its irqfd, NULL for none */
 	uint32_t gsi;
+	unsigned int stirs;	/* how often its pollers may have been woken */
 	struct event *resamples;	/* a level irqfd's */
 };
 
@@ -60,6 +61,7 @@ struct fd {
 struct reg {
 	struct event *event;	/* NULL: this entry is free */
 	bool pio, match, fanout, hangup;
+	bool ccw;		/* the flag; without @pio it's a bus that nothing rings */
 	uint64_t addr, value;
 	uint32_t len;
 	uint64_t *post;		/* NULL for no posting */
@@ -81,6 +83,10 @@ struct vm {
 	bool must[256], may[256];
 	/* Of level irqfds: the line is up; whether it is can't be told. */
 	bool up[NR_PINS], unsure[NR_PINS];
+	bool masked[NR_PINS];	/* of those that are level-triggered */
+	bool foreign[NR_PINS];	/* the line came up in another VM, and was restored */
+	bool routed;		/* by @routes, not as the irqchip came */
+	struct tiny_routes routes;
 };
 
 extern struct vm vms[NR_VMS];
@@ -132,12 +138,11 @@ uint64_t place_addr(bool pio, unsigned int place);
 /* Registrations */
 bool takes(const struct reg *reg, bool pio, uint64_t addr, uint32_t len,
 	   uint64_t value);
-bool is_taken(struct vm *vm, const struct reg *new);
+bool excludes(const struct reg *reg, const struct reg *new);
 bool same_writes(const struct reg *reg, const struct reg *like);
 struct reg *same_reg(struct vm *vm, const struct reg *like);
 struct reg *free_reg(struct vm *vm);
 void drop_reg(struct reg *reg);
-void make_room(struct vm *vm, const struct reg *new);
 void end_hung_up(struct event *event);
 uint32_t reg_flags(const struct reg *reg);
 int call(struct vm *vm, const struct reg *reg, int fd, uint32_t flags);
@@ -160,6 +165,7 @@ void do_access(void);
 void do_string(void);
 void do_border(void);
 void do_withhold(void);
+void add_zone(struct vm *vm, bool pio, unsigned int zone);
 void do_zone(void);
 void do_memslot(void);
 
@@ -167,6 +173,7 @@ void do_assign_irqfd(void);
 void do_deassign_irqfd(void);
 void do_routes(void);
 void do_interrupts(void);
+void do_mask(void);
 void do_acknowledge(void);
 
 void do_signal(void);
@@ -177,8 +184,10 @@ void do_dup(void);
 
 void do_epoll(void);
 void do_aio(void);
+void do_uring(void);
 
 void do_state(void);
+void do_restore(void);
 
 void do_burst(void);
 

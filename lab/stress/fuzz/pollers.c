@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer on those who poll an eventfd besides KVM: epoll in its modes, and AIO.
+ * The fuzzer on those who poll an eventfd besides KVM: epoll in its modes, AIO and
+ * io_uring.
  * What they are told has to be what poll() says; and an interrupt, which takes at once
  * what its signal added, is nothing to them.
  */
@@ -9,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <linux/aio_abi.h>
+#include <linux/io_uring.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "model.h"
@@ -24,8 +27,10 @@ static struct watch {
 	struct event *event;	/* NULL: none */
 	int epoll, fd;
 	uint32_t events;	/* EPOLLIN and EPOLLOUT */
-	uint32_t mode;		/* 0, EPOLLONESHOT or EPOLLEXCLUSIVE */
+	uint32_t mode;		/* 0, EPOLLET, EPOLLONESHOT or EPOLLEXCLUSIVE */
 	bool told;		/* EPOLLONESHOT's one time is over */
+	uint32_t last;		/* EPOLLET's: what it was when it was asked */
+	unsigned int stirs;
 } watches[NR_WATCHES];
 
 void drop_watches(struct event *event)
@@ -49,7 +54,9 @@ static struct epoll_event epoll_event_of(const struct watch *watch)
 
 static void make_watch(struct watch *watch, struct fd *fd)
 {
-	static const uint32_t modes[] = { 0, 0, EPOLLONESHOT, EPOLLEXCLUSIVE };
+	static const uint32_t modes[] = {
+		0, 0, EPOLLET, EPOLLET, EPOLLONESHOT, EPOLLEXCLUSIVE,
+	};
 	struct watch *other;
 	struct epoll_event ev;
 
@@ -57,6 +64,8 @@ static void make_watch(struct watch *watch, struct fd *fd)
 			EPOLLIN | EPOLLOUT;
 	watch->mode = modes[rnd(ARRAY_SIZE(modes))];
 	watch->told = false;
+	watch->last = 0;
+	watch->stirs = fd->event->stirs;
 	/* Of several exclusive ones it isn't said which is told. */
 	for (other = watches; other < watches + NR_WATCHES; other++)
 		if (other->event == fd->event && other->mode == EPOLLEXCLUSIVE)
@@ -86,6 +95,19 @@ static void check_watch(struct watch *watch)
 	}
 	if (watch->told)
 		want = 0;
+	/*
+	 * The edge: what wasn't there when it was asked before is told, and nothing of an
+	 * interrupt.
+	 */
+	if (watch->mode == EPOLLET) {
+		uint32_t gained = want & ~watch->last;
+		bool stirred = watch->stirs != watch->event->stirs;
+
+		watch->last = want;
+		watch->stirs = watch->event->stirs;
+		if (!gained && (!stirred || !ev.events))
+			want = 0;
+	}
 	/* A semaphore's irqfd takes one of the count, and the signal with it. */
 	if (watch->event->left && !ev.events)
 		want = 0;
@@ -176,4 +198,102 @@ void do_aio(void)
 		      "an interrupt to read");
 	if (syscall(SYS_io_destroy, aio))
 		die("io_destroy");
+}
+
+/* An io_uring of a few entries, whose completions stay in the queue. */
+struct uring {
+	int fd;
+	struct io_uring_params p;
+	uint8_t *rings;
+	size_t size;
+	struct io_uring_sqe *sqes;
+};
+
+/* Not each kernel has it. */
+static bool uring_open(struct uring *u)
+{
+	memset(u, 0, sizeof(*u));
+	u->fd = syscall(SYS_io_uring_setup, 8, &u->p);
+	if (u->fd < 0)
+		return false;
+	u->size = u->p.cq_off.cqes +
+		  u->p.cq_entries * sizeof(struct io_uring_cqe);
+	if (u->size < u->p.sq_off.array + u->p.sq_entries * sizeof(uint32_t))
+		u->size = u->p.sq_off.array + u->p.sq_entries * sizeof(uint32_t);
+	u->rings = mmap(NULL, u->size, PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
+			IORING_OFF_SQ_RING);
+	u->sqes = mmap(NULL, u->p.sq_entries * sizeof(*u->sqes),
+		       PROT_READ | PROT_WRITE, MAP_SHARED, u->fd, IORING_OFF_SQES);
+	if (u->rings == MAP_FAILED || u->sqes == MAP_FAILED)
+		die("io_uring's memory");
+	return true;
+}
+
+static void uring_close(struct uring *u)
+{
+	munmap(u->sqes, u->p.sq_entries * sizeof(*u->sqes));
+	munmap(u->rings, u->size);
+	close(u->fd);
+}
+
+/* Submit the one entry that is written, and wait until there are DONE completions. */
+static void uring_enter(struct uring *u, unsigned int done)
+{
+	uint32_t *tail = (void *)u->rings + u->p.sq_off.tail;
+	uint32_t *array = (void *)u->rings + u->p.sq_off.array;
+
+	array[*tail & (u->p.sq_entries - 1)] = 0;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, u->fd, 1, done, IORING_ENTER_GETEVENTS,
+		    NULL, 0) != 1)
+		die("io_uring_enter");
+}
+
+static uint32_t uring_done(struct uring *u)
+{
+	return __atomic_load_n((uint32_t *)(u->rings + u->p.cq_off.tail),
+			       __ATOMIC_ACQUIRE);
+}
+
+/*
+ * A ring that tells of its completions by an eventfd, and polls that: one completion, of
+ * which the irqfd makes an interrupt, and interrupts are no more of them.
+ */
+void do_uring(void)
+{
+	struct fd *fd = some_fd();
+	struct event *event = fd->event;
+	uint64_t one = 1;
+	struct uring u;
+	int i;
+
+	if (!event || !event->vm || event->count || event->resamples)
+		return;
+	if (!uring_open(&u))
+		return;
+	say("fd %zd: polled by io_uring that tells of it by it", fd - fds);
+	if (syscall(SYS_io_uring_register, u.fd, IORING_REGISTER_EVENTFD,
+		    &fd->fd, 1))
+		die("IORING_REGISTER_EVENTFD");
+	u.sqes[0] = (struct io_uring_sqe) {
+		.opcode = IORING_OP_POLL_ADD, .fd = fd->fd, .user_data = 1,
+		.len = IORING_POLL_ADD_MULTI, .poll32_events = EPOLLIN | EPOLLOUT,
+	};
+	uring_enter(&u, 1);
+	signal_event(event);
+	for (i = 0; i < 3; i++) {
+		expect("write", write(fd->fd, &one, sizeof(one)), 0);
+		nr_signals++;
+		event->count++;
+		consume(event);
+	}
+	if (uring_done(&u) != 1)
+		wrong("io_uring has %u completions of interrupts", uring_done(&u) - 1);
+	if (syscall(SYS_io_uring_register, u.fd, IORING_UNREGISTER_EVENTFD, NULL, 0))
+		die("IORING_UNREGISTER_EVENTFD");
+	u.sqes[0] = (struct io_uring_sqe) {
+		.opcode = IORING_OP_POLL_REMOVE, .fd = -1, .addr = 1, .user_data = 2,
+	};
+	uring_enter(&u, 3);
+	uring_close(&u);
 }

@@ -3,6 +3,8 @@
  * The fuzzer on state that is saved and restored.
  */
 #define _GNU_SOURCE
+#include <stdint.h>
+#include <unistd.h>
 #include <sys/ioctl.h>
 
 #include "model.h"
@@ -57,5 +59,141 @@ void do_state(void)
 			die("the vCPU's events");
 		break;
 	}
+	settle(vm);
+}
+
+/* A file of the eventfd's, or -1. */
+static int file_of(struct event *event)
+{
+	int i;
+
+	for (i = 0; i < NR_FDS; i++)
+		if (event->files && fds[i].event == event)
+			return fds[i].fd;
+	return -1;
+}
+
+/* Whatever has no file any more can't be named, and stays behind. */
+static void move_irqfds(struct vm *vm, int old)
+{
+	int i, j;
+
+	for (i = 0; i < NR_FDS; i++) {
+		struct event *event = fds[i].event;
+		int resample = -1;
+
+		for (j = 0; j < i && fds[j].event != event; j++)
+			;
+		if (!event || event->vm != vm || j < i)
+			continue;
+		if (tiny_irqfd(old, fds[i].fd, event->gsi,
+			       KVM_IRQFD_FLAG_DEASSIGN, -1))
+			die("KVM_IRQFD, deassign");
+		take(event);
+		event->stirs++;
+		if (event->resamples) {
+			resample = file_of(event->resamples);
+			if (resample < 0) {
+				vm->foreign[event->gsi] |= vm->up[event->gsi];
+				end_irqfd(event);
+				continue;
+			}
+		}
+		expect("KVM_IRQFD in a fresh VM",
+		       tiny_irqfd(vm->tiny.fd, fds[i].fd, event->gsi,
+				  event->resamples ? KVM_IRQFD_FLAG_RESAMPLE : 0,
+				  resample), 0);
+		consume(event);
+	}
+}
+
+static void move_doorbells(struct vm *vm)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = EXTRA_SLOT, .guest_phys_addr = vm->extra,
+		.memory_size = 0x1000, .userspace_addr = (uintptr_t)vm->extra_mem,
+	};
+	unsigned int pio, zone, i;
+	struct reg *reg;
+
+	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++) {
+		if (!reg->event)
+			continue;
+		if (file_of(reg->event) < 0)
+			drop_reg(reg);
+		else
+			expect("KVM_IOSIGNALFD in a fresh VM",
+			       call(vm, reg, file_of(reg->event), 0), 0);
+	}
+	for (pio = 0; pio < 2; pio++)
+		for (zone = 0; zone < NR_ZONES; zone++)
+			for (i = 0; i < vm->zones[pio][zone]; i++)
+				add_zone(vm, pio, zone);
+	if (vm->extra &&
+	    ioctl(vm->tiny.fd, KVM_SET_USER_MEMORY_REGION, &region))
+		die("KVM_SET_USER_MEMORY_REGION");
+}
+
+static void set_irqchips(struct vm *vm, const struct kvm_irqchip *chips)
+{
+	uint32_t id;
+
+	for (id = 0; id < 3; id++)
+		if (ioctl(vm->tiny.fd, KVM_SET_IRQCHIP, &chips[id]))
+			die("KVM_SET_IRQCHIP");
+}
+
+/*
+ * All that is saved of a VM goes into a fresh one, as with a migration.  Lines that
+ * were up are up there; the guest's acknowledge takes them down, and all are told.
+ */
+void do_restore(void)
+{
+	struct vm *vm = some_vm();
+	bool irqfds_first = one_in(2);
+	struct kvm_irqchip chips[3];
+	struct kvm_vcpu_events events;
+	struct kvm_lapic_state lapic;
+	struct tiny_vm old;
+	uint32_t i;
+
+	if (!vm->open || !vm->running || vm->tiny.irqchip != CHIP_FULL)
+		return;
+	settle(vm);
+	if (!check_lists(vm))
+		return;
+	say("VM %zd: restored into a fresh one, irqfds %s", vm - vms,
+	    irqfds_first ? "first" : "afterwards");
+	for (i = 0; i < 3; i++) {
+		chips[i].chip_id = i;
+		if (ioctl(vm->tiny.fd, KVM_GET_IRQCHIP, &chips[i]))
+			die("KVM_GET_IRQCHIP");
+	}
+	if (ioctl(vm->tiny.vcpu, KVM_GET_LAPIC, &lapic) ||
+	    ioctl(vm->tiny.vcpu, KVM_GET_VCPU_EVENTS, &events))
+		die("the vCPU's state");
+
+	old = vm->tiny;
+	tiny_create(&vm->tiny, CHIP_FULL);
+	nr_vms++;
+	if (vm->routed &&
+	    ioctl(vm->tiny.fd, KVM_SET_GSI_ROUTING, &vm->routes))
+		die("KVM_SET_GSI_ROUTING");
+	if (ioctl(vm->tiny.vcpu, KVM_SET_LAPIC, &lapic))
+		die("KVM_SET_LAPIC");
+	for (i = 0; i < NR_PINS; i++) {
+		vm->foreign[i] |= vm->up[i] || vm->unsure[i];
+		vm->may[PIN_VECTOR(i)] |= vm->foreign[i];
+	}
+	if (irqfds_first)
+		move_irqfds(vm, old.fd);
+	set_irqchips(vm, chips);
+	if (ioctl(vm->tiny.vcpu, KVM_SET_VCPU_EVENTS, &events))
+		die("KVM_SET_VCPU_EVENTS");
+	if (!irqfds_first)
+		move_irqfds(vm, old.fd);
+	move_doorbells(vm);
+	close(old.fd);
+	tiny_free_vcpu(&old);
 	settle(vm);
 }
