@@ -130,6 +130,7 @@ struct kvm_kernel_irqfd {
 	struct kvm_irqfd_count from_work;
 	/* Seldom; it fills the line. */
 	struct kvm_irqfd_totals told;
+
 	__cacheline_group_end_aligned(work);
 
 	/* Begin and end, acknowledges, bypass, and who reads debugfs. */

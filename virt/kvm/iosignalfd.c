@@ -102,6 +102,7 @@ struct iosignalfd_item {
 	void __user *post;
 	u64 unlogged_gen;
 	u64 rings;
+
 	__cacheline_group_end(ring);
 
 	/* Begin and end; the nodes are written when their neighbours come and go, too. */

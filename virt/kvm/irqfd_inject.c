@@ -116,6 +116,7 @@ int __weak kvm_arch_irqfd_inject(struct kvm *kvm,
  *
  * Wait for memory to be brought in, that is, or for a lock whose holder may do so.
  * Context: any.
+ * Return: true if it may.
  */
 bool __weak kvm_arch_irqfd_may_wait(const struct kvm_kernel_irq_routing_entry *e)
 {

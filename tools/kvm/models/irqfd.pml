@@ -1227,8 +1227,8 @@ proctype user(byte me)
 /* One irqfd's life, and a writer who may find the counter full. */
 proctype user(byte me)
 {
-	byte i, v, e, ret, found;
-	bit got, any, taken;
+	byte i, v, e, ret, found, met;
+	bit got, any, taken, again;
 
 	kvm_irqfd_assign(0, 0, 0);
 	kvm_irqfd_deassign(0, 0)
