@@ -313,15 +313,15 @@ static int try_inject(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 static bool inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int nr)
 {
 	struct kvm_kernel_irq_routing_entry e;
-	struct kvm *kvm;
+	struct kvm *kvm = vm_of(irqfd);
 	unsigned int lane;
 	int ret, tries;
 
-	for (tries = 1; ; tries++) {
-		kvm = vm_of(irqfd);
-		if (!kvm)
-			return true;
+	/* From here on it has begun, and VM close waits for it. */
+	if (!kvm)
+		return true;
 
+	for (tries = 1; ; tries++) {
 		ret = try_inject(irqfd, kvm, nr, &lane, &e);
 		if (ret >= 0)
 			break;
