@@ -140,6 +140,24 @@ static int map_shared_info(struct kvm *kvm)
 	return kvm_gpc_refresh(&kvm->arch.xen.shinfo_cache, PAGE_SIZE);
 }
 
+/*
+ * The VM may outlive the memory of its process, and the cache of the shared info page
+ * isn't invalidated when that goes.  So the memory is held while the bit is set.
+ */
+int kvm_arch_irqfd_send(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *e,
+			int irq_source_id)
+{
+	int ret;
+
+	if (!mmget_not_zero(kvm->mm))
+		return -EFAULT;
+
+	ret = kvm_arch_set_irq_inatomic(e, kvm, irq_source_id, 1, false);
+	mmput_async(kvm->mm);
+
+	return ret;
+}
+
 int kvm_arch_irqfd_page_in(struct kvm *kvm,
 			   const struct kvm_kernel_irq_routing_entry *e)
 {

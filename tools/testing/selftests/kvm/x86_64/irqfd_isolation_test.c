@@ -461,7 +461,8 @@ static int nice_of_worker(void)
 		/* It is the 17th field behind the name. */
 		for (n = 0; n < 17 && p; n++)
 			p = strchr(p + 1, ' ');
-		TEST_ASSERT(p && sscanf(p, "%d", &nice) == 1, "No nice value: %s", stat);
+		TEST_ASSERT(p, "No nice value: %s", stat);
+		nice = atoi(p);
 	}
 	closedir(proc);
 	return nice;
