@@ -37,7 +37,11 @@
 
 #include "irqfd.h"
 
-/* In kvm_irqfd_resampler.flags: a raise went nowhere, for want of a route. */
+/*
+ * In kvm_irqfd_resampler.flags: a raise or an acknowledge waits for a route.  Only a new
+ * routing table clears it, after which the irqfds are told.  A raise that has found a
+ * route can't: an acknowledge of the same message may be what set it.
+ */
 #define RESAMPLER_STRANDED	0
 /* The line may be up: set after it was raised, cleared before it is lowered. */
 #define RESAMPLER_RAISED	1
@@ -268,13 +272,13 @@ bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	struct kvm_irqfd_resampler *resampler = irqfd->resampler;
 	bool routed;
 
-	set_bit(RESAMPLER_STRANDED, &resampler->flags);
-	/* Before the look at the routes: see kvm_irqfd_level_rerouted(). */
-	smp_mb__after_atomic();
-	/* Who has raised without a route before is told with this one. */
 	routed = kvm_arch_irqfd_level_raise(kvm, resampler);
-	if (routed)
-		clear_bit(RESAMPLER_STRANDED, &resampler->flags);
+	if (!routed) {
+		set_bit(RESAMPLER_STRANDED, &resampler->flags);
+		/* Before the second look at the routes: see kvm_irqfd_level_rerouted(). */
+		smp_mb__after_atomic();
+		routed = kvm_arch_irqfd_level_raise(kvm, resampler);
+	}
 	set_bit(RESAMPLER_RAISED, &resampler->flags);
 
 	return routed;
@@ -290,7 +294,6 @@ bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
  */
 void kvm_irqfd_level_raised(struct kvm_kernel_irqfd *irqfd)
 {
-	/* As there was a route, nothing is stranded. */
 	set_bit(RESAMPLER_RAISED, &irqfd->resampler->flags);
 }
 

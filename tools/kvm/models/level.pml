@@ -673,13 +673,15 @@ end:	do
 	   /* It matters there how long it takes. */
 	   };
 #ifdef REROUTE
-#ifndef BREAK_BARRIER	/* looks for a route first */
-	   resamplers[r].stranded = 1;
-#endif
 	   goes = routed;
-#ifdef BREAK_BARRIER
-	   resamplers[r].stranded = !goes;
+	   if
+	   :: !goes ->
+		resamplers[r].stranded = 1;
+#ifndef BREAK_BARRIER	/* doesn't look again */
+		goes = routed
 #endif
+	   :: else
+	   fi;
 #endif
 	   atomic {
 		skip
@@ -695,9 +697,6 @@ end:	do
 	   };
 	   atomic {
 		use_resampler(r);
-#ifdef REROUTE
-		resamplers[r].stranded = resamplers[r].stranded && !goes;
-#endif
 		resamplers[r].up = 1;
 		irqfds[a].busy = 0;
 		r = 0

@@ -9,7 +9,8 @@
  *	worker		kvm_arch_irqfd_level_raise(), for a device that signals when it
  *			is told, and TIMES times in all
  *	vcpu		scans, enters the guest, takes an interrupt, sends the EOI
- *	router		KVM_SET_GSI_ROUTING: the pin's message has the other vector
+ *	router		KVM_SET_GSI_ROUTING: the pin's message has the other vector, and
+ *			with MASKED the pin is masked in between
  *
  * What must hold
  * --------------
@@ -29,7 +30,7 @@
  * the lock is the same.
  *
  * That a vector isn't handled for ever: what a scan finds too much does no harm
- * here.  A GSI without a route is level.pml's.
+ * here.  A GSI that gets its first route is level.pml's.
  *
  * A local APIC that gets another state, or another id, while a message is on its
  * way; nested guests; AVIC, which goes by the trigger mode and by no set.
@@ -44,7 +45,8 @@
 
 /*
  * The configurations: an interrupt that is taken when the guest is entered, or one
- * that is posted to a vCPU in the guest (POSTED).
+ * that is posted to a vCPU in the guest (POSTED), or the former with a pin that is
+ * masked in between (MASKED).
  */
 #ifndef TIMES
 #define TIMES	3
@@ -57,7 +59,8 @@
 #define FIRST	1
 #define SECOND	2
 
-byte table = FIRST;		/* the vector of the pin's message */
+byte table = FIRST;		/* the vector of the pin's message, 0 if masked */
+bit stranded;			/* RESAMPLER_STRANDED */
 bit reading;			/* the worker is in a read section of irq_srcu */
 
 bit lock;			/* split->lock */
@@ -109,6 +112,15 @@ inline send_message(v)
 #endif
 }
 
+/* The device signals when it is told, but not for ever. */
+inline tell()
+{
+	atomic {
+		signalled = again > 0;
+		again = (again -> again - 1 : 0)
+	}
+}
+
 proctype worker()
 {
 	byte v;
@@ -117,9 +129,25 @@ end:	do
 	:: atomic {
 		signalled ->
 		signalled = 0;
-		reading = 1;
-		v = table
+		reading = 1
 	   };
+#ifdef BREAK_STRAND	/* first, and takes it back when it has sent */
+	   stranded = 1;
+	   v = table;
+#else
+	   v = table;
+	   if
+	   :: !v ->
+		stranded = 1;
+		v = table
+	   :: else
+	   fi;
+#endif
+	   if
+	   :: !v ->
+		goto waits
+	   :: else
+	   fi;
 	   atomic {
 		spin_lock()
 	   };
@@ -136,7 +164,10 @@ end:	do
 	   :: else
 	   fi;
 	   lock = 0;
-	   atomic {
+#ifdef BREAK_STRAND
+	   stranded = 0;
+#endif
+waits:	   atomic {
 		reading = 0;
 		v = 0
 	   }
@@ -228,16 +259,24 @@ end:	do
 		/* kvm_split_acked() */
 		atomic {
 			spin_lock();
+			v = (noted == v);
+			noted = (v -> 0 : noted);
+			lock = 0
+		};
+		/* tell_acked() */
+		if
+		:: v && !table ->
+			stranded = 1;
+#ifndef BREAK_LOOK	/* and doesn't look again */
 			if
-			:: noted == v ->
-				noted = 0;
-				signalled = again > 0;
-				again = (again -> again - 1 : 0)
+			:: table -> tell()
 			:: else
-			fi;
-			lock = 0;
-			v = 0
-		}
+			fi
+#endif
+		:: v && table -> tell()
+		:: else
+		fi;
+		v = 0
 	   :: else
 	   fi
 	od
@@ -248,7 +287,18 @@ proctype router()
 	byte k;
 
 	for (k : 1 .. TABLES) {
+#ifdef MASKED
+		table = (table -> 0 : (k & 1 -> FIRST : SECOND));
+#else
 		table = FIRST + SECOND - table;
+#endif
+		/* kvm_irqfd_level_rerouted() */
+		if
+		:: stranded && table ->
+			stranded = 0;
+			tell()
+		:: else
+		fi;
 		/* kvm_arch_post_irq_routing_update() */
 		make_request();
 		/* synchronize_srcu() */
