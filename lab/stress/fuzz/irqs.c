@@ -150,26 +150,39 @@ static int tell_all(struct vm *vm, uint32_t pin)
 	return nr_told;
 }
 
+/* Does the pin wait for the guest's acknowledge of an interrupt before? */
+static bool is_in_service(struct vm *vm, uint32_t pin)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	if (ioctl(vm->tiny.fd, KVM_GET_IRQCHIP, &chip))
+		die("KVM_GET_IRQCHIP");
+	return chip.chip.ioapic.redirtbl[pin].fields.remote_irr;
+}
+
 /*
  * The guest masks a level pin, or unmasks it: then what level irqfds have raised is
  * taken back, and they are told, or, where they raised it in another VM, the guest may
- * be interrupted and has to acknowledge.
+ * be interrupted and has to acknowledge.  But a pin that has an interrupt in service
+ * stays as it is until that is acknowledged.
  */
 void do_mask(void)
 {
 	struct vm *vm = some_vm();
 	uint32_t pin = 4 + rnd(4);
 	struct outcome o;
+	bool in_service;
 
 	if (!vm->open || !vm->running || vm->tiny.irqchip != CHIP_FULL)
 		return;
 	settle(vm);
+	in_service = is_in_service(vm, pin);
 	vm->masked[pin] = !vm->masked[pin];
 	say("VM %zd: %smask GSI %u", vm - vms, vm->masked[pin] ? "" : "un", pin);
 	tiny_access(&vm->tiny, STORE4, IOAPIC, 0x10 + 2 * pin, &o);
 	tiny_access(&vm->tiny, STORE4, IOAPIC + 0x10,
 		    PIN_VECTOR(pin) | 1 << 15 | vm->masked[pin] << 16, &o);
-	if (vm->masked[pin])
+	if (vm->masked[pin] || in_service)
 		return;
 	vm->may[PIN_VECTOR(pin)] = true;
 	if (vm->foreign[pin])

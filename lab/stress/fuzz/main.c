@@ -14,7 +14,8 @@
  * and of each registration no more were taken away than made.  Each thread's
  * part of a burst follows from the seed, how they interleave does not.
  *
- * Usage: fuzz [-s SEED] [-n OPERATIONS] [-t SECONDS]
+ * Usage: fuzz [-s SEED] [-n OPERATIONS] [-t SECONDS] [-v]
+ *	-v	say each operation before it is done
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -120,16 +121,18 @@ int main(int argc, char **argv)
 	double begin = now();
 	int opt, i;
 
-	while ((opt = getopt(argc, argv, "s:n:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:t:v")) != -1) {
 		if (opt == 's') {
 			seed = strtoull(optarg, NULL, 0);
 		} else if (opt == 'n') {
 			operations = strtoull(optarg, NULL, 0);
 		} else if (opt == 't') {
 			seconds = strtoul(optarg, NULL, 0);
+		} else if (opt == 'v') {
+			says_all = true;
 		} else {
 			fprintf(stderr,
-				"usage: fuzz [-s SEED] [-n OPERATIONS] [-t SECONDS]\n");
+				"usage: fuzz [-s SEED] [-n OPERATIONS] [-t SECONDS] [-v]\n");
 			return 1;
 		}
 	}

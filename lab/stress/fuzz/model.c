@@ -29,6 +29,7 @@ unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
 /* What was done last, for who looks for the reason. */
 static char said[NR_SAID][160];
 bool idle;
+bool says_all;
 
 void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
@@ -38,6 +39,9 @@ void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(said[nr_done % NR_SAID], sizeof(said[0]), fmt, ap);
 	va_end(ap);
+	if (says_all)
+		printf("#   %llu %s\n", (unsigned long long)nr_done,
+		       said[nr_done % NR_SAID]);
 }
 
 void __attribute__((format(printf, 1, 2), noreturn)) wrong(const char *fmt, ...)

@@ -98,6 +98,7 @@ extern bool nowhere_there;
 extern uint64_t seed, nr_done;
 extern unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
 extern bool idle;		/* nothing has been said since this was set */
+extern bool says_all;		/* each operation, before it is done */
 
 /* What is about to be done. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

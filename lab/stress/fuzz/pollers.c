@@ -91,6 +91,8 @@ static void check_watch(struct watch *watch)
 	/* It may be told more often than it has to be. */
 	if (watch->event->resample && ev.events & EPOLLIN) {
 		watch->told |= watch->mode == EPOLLONESHOT;
+		watch->last = want;
+		watch->stirs = watch->event->stirs;
 		return;
 	}
 	if (watch->told)
