@@ -271,19 +271,18 @@ static int send(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 }
 
 /*
- * One attempt, in one read section.  Returns whether it was delivered, -ESTALE if
- * @nr isn't the lane it should be in, which *@lane is, or -EWOULDBLOCK if it needs
- * something brought in for *@e.
+ * One attempt.  Returns whether it was delivered, -ESTALE if @nr isn't the lane it
+ * should be in, which *@lane is, or -EWOULDBLOCK if it needs something brought in
+ * for *@e.
  */
-static int try_inject(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
-		      unsigned int nr, unsigned int *lane,
-		      struct kvm_kernel_irq_routing_entry *e)
+static int inject_once(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+		       unsigned int nr, unsigned int *lane,
+		       struct kvm_kernel_irq_routing_entry *e)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 	int nr_routes, ret;
 
-	/* kvm_set_irq()'s own section ends before it delivers. */
-	guard(srcu)(&kvm->irq_srcu);
+	lockdep_assert_held(&kvm->irq_srcu);
 
 	nr_routes = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
 	*lane = lane_for(irqfd, routes, nr_routes);
@@ -307,6 +306,23 @@ static int try_inject(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 	*lane = lane_for(irqfd, routes, nr_routes);
 
 	return *lane == nr ? ret : -ESTALE;
+}
+
+/*
+ * inject_once() in one read section: kvm_set_irq()'s own ends before it delivers, and
+ * a table that KVM_SET_GSI_ROUTING has replaced mustn't be used after it returns.
+ */
+static int try_inject(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+		      unsigned int nr, unsigned int *lane,
+		      struct kvm_kernel_irq_routing_entry *e)
+{
+	int idx, ret;
+
+	idx = srcu_read_lock(&kvm->irq_srcu);
+	ret = inject_once(irqfd, kvm, nr, lane, e);
+	srcu_read_unlock(&kvm->irq_srcu, idx);
+
+	return ret;
 }
 
 /* True if that's done; else the irqfd is another work's, or a later one's. */

@@ -107,15 +107,18 @@ static unsigned long shared_info_hva(struct kvm *kvm)
 	struct gfn_to_pfn_cache *gpc = &kvm->arch.xen.shinfo_cache;
 	unsigned long hva;
 	gpa_t gpa;
+	int idx;
 
-	guard(srcu)(&kvm->srcu);
-
+	idx = srcu_read_lock(&kvm->srcu);
 	read_lock_irq(&gpc->lock);
 	gpa = gpc->gpa;
 	hva = gpc->uhva;
 	read_unlock_irq(&gpc->lock);
+	if (!kvm_is_error_gpa(gpa))
+		hva = gfn_to_hva(kvm, gpa_to_gfn(gpa));
+	srcu_read_unlock(&kvm->srcu, idx);
 
-	return kvm_is_error_gpa(gpa) ? hva : gfn_to_hva(kvm, gpa_to_gfn(gpa));
+	return hva;
 }
 
 /*
@@ -127,6 +130,7 @@ static int map_shared_info(struct kvm *kvm)
 {
 	unsigned long hva = shared_info_hva(kvm);
 	struct page *page;
+	int idx, ret;
 
 	if (kvm_is_error_hva(hva))
 		return -EFAULT;
@@ -135,9 +139,11 @@ static int map_shared_info(struct kvm *kvm)
 	if (get_user_pages_unlocked(hva, 1, &page, FOLL_WRITE) == 1)
 		put_page(page);
 
-	guard(srcu)(&kvm->srcu);
+	idx = srcu_read_lock(&kvm->srcu);
+	ret = kvm_gpc_refresh(&kvm->arch.xen.shinfo_cache, PAGE_SIZE);
+	srcu_read_unlock(&kvm->srcu, idx);
 
-	return kvm_gpc_refresh(&kvm->arch.xen.shinfo_cache, PAGE_SIZE);
+	return ret;
 }
 
 /*
