@@ -202,6 +202,12 @@ void do_acknowledge(void)
 
 	if (!vm->open || vm->tiny.irqchip != CHIP_FULL)
 		return;
+	/*
+	 * An EOI that none of the pins has a reason for may be that of any which a state
+	 * has in service, as the state doesn't say its vector.
+	 */
+	if (vm->restored && !is_in_service(vm, pin))
+		return;
 	say("VM %zd: acknowledge GSI %u", vm - vms, pin);
 	settle(vm);
 	tiny_end_of_interrupt(&vm->tiny, PIN_VECTOR(pin));

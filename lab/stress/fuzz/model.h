@@ -84,6 +84,7 @@ struct vm {
 	/* Of level irqfds: the line is up; whether it is can't be told. */
 	bool up[NR_PINS], unsure[NR_PINS];
 	bool masked[NR_PINS];	/* of those that are level-triggered */
+	bool restored;		/* the I/O APIC's state was set */
 	bool foreign[NR_PINS];	/* the line came up in another VM, and was restored */
 	bool routed;		/* by @routes, not as the irqchip came */
 	struct tiny_routes routes;

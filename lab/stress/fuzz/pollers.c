@@ -110,6 +110,9 @@ static void check_watch(struct watch *watch)
 		if (!gained && (!stirred || !ev.events))
 			want = 0;
 	}
+	/* The signal that makes the count overflow says that there is something to read. */
+	if (want == EPOLLERR && !(watch->events & EPOLLIN) && !ev.events)
+		want = 0;
 	/* A semaphore's irqfd takes one of the count, and the signal with it. */
 	if (watch->event->left && !ev.events)
 		want = 0;

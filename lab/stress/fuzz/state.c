@@ -17,6 +17,7 @@ static void same_irqchip(struct vm *vm, uint32_t id)
 
 	if (ioctl(vm->tiny.fd, KVM_GET_IRQCHIP, &chip))
 		die("KVM_GET_IRQCHIP");
+	vm->restored |= id == KVM_IRQCHIP_IOAPIC;
 	for (pin = 0; pin < NR_PINS; pin++)
 		if (is_level(pin) && vm->pin_route[pin])
 			vm->may[PIN_VECTOR(pin)] = true;
@@ -173,6 +174,7 @@ void do_restore(void)
 	    ioctl(vm->tiny.vcpu, KVM_GET_VCPU_EVENTS, &events))
 		die("the vCPU's state");
 
+	vm->restored = true;
 	old = vm->tiny;
 	tiny_create(&vm->tiny, CHIP_FULL);
 	nr_vms++;
