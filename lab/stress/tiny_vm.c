@@ -139,7 +139,10 @@ void tiny_create(struct tiny_vm *vm, enum irqchip irqchip)
 	struct kvm_userspace_memory_region region = { .memory_size = TINY_MEM_SIZE };
 
 	vm->irqchip = irqchip;
-	vm->fd = ioctl(tiny_kvm(), KVM_CREATE_VM, 0);
+	/* A signal that is pending keeps the VM's MMU notifier from being registered. */
+	do {
+		vm->fd = ioctl(tiny_kvm(), KVM_CREATE_VM, 0);
+	} while (vm->fd < 0 && errno == EINTR);
 	if (vm->fd < 0)
 		die("KVM_CREATE_VM");
 	vm->mem = mmap(NULL, TINY_MEM_SIZE, PROT_READ | PROT_WRITE,

@@ -168,6 +168,7 @@ u8 kvm_ioapic_version(struct kvm_ioapic *ioapic)
  * @pin: its pin
  * @vector: the EOI's vector
  * @trigger_mode: what it is an EOI of, or IOAPIC_DIRECTED_EOI
+ * @guesses: kvm_ioapic_guesses(), from before the EOI has ended any pin
  *
  * A guest that rewrites an entry with its interrupt in service may mean by a
  * vector that it writes the one that was sent or the one that is there now.
@@ -175,10 +176,10 @@ u8 kvm_ioapic_version(struct kvm_ioapic *ioapic)
  * Return: true if it does, or may.
  */
 bool __kvm_ioapic_ends(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic,
-		       int pin, int vector, int trigger_mode)
+		       int pin, int vector, int trigger_mode, u32 guesses)
 {
 	union kvm_ioapic_redirect_entry *entry = &ioapic->redirtbl[pin];
-	bool is_its = kvm_ioapic_awaits(ioapic, pin, vector);
+	bool is_its = kvm_ioapic_awaits(ioapic, pin, vector, guesses);
 
 	lockdep_assert_held(&ioapic->lock);
 

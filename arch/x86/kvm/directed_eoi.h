@@ -29,20 +29,22 @@ bool kvm_directed_eoi_awaited(struct kvm_lapic *apic, int vector);
 
 u8 kvm_ioapic_version(struct kvm_ioapic *ioapic);
 bool __kvm_ioapic_ends(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic,
-		       int pin, int vector, int trigger_mode);
+		       int pin, int vector, int trigger_mode, u32 guesses);
 void kvm_ioapic_write_eoi(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic,
 			  gpa_t offset, u32 data);
 
 /* The same; most pins have nothing to do with a vector, whatever EOI it is. */
 static inline bool kvm_ioapic_ends(struct kvm_vcpu *vcpu,
 				   struct kvm_ioapic *ioapic, int pin,
-				   int vector, int trigger_mode)
+				   int vector, int trigger_mode,
+				   u32 guesses)
 {
 	if (ioapic->redirtbl[pin].fields.vector != vector &&
-	    ioapic->sent_vector[pin] != vector && likely(!ioapic->guessed))
+	    ioapic->sent_vector[pin] != vector && likely(!guesses))
 		return false;
 
-	return __kvm_ioapic_ends(vcpu, ioapic, pin, vector, trigger_mode);
+	return __kvm_ioapic_ends(vcpu, ioapic, pin, vector, trigger_mode,
+				 guesses);
 }
 
 #endif /* __KVM_X86_DIRECTED_EOI_H */

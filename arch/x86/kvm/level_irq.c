@@ -90,29 +90,32 @@ static bool is_guess(struct kvm_ioapic *ioapic, int pin)
 }
 
 /**
- * kvm_ioapic_may_await - may an EOI end a pin of which the vector is a guess?
+ * __kvm_ioapic_guesses - the pins that may be meant by an EOI that isn't theirs
  * @ioapic: the IOAPIC
- * @pin: its pin
- * @vector: the EOI's vector, which isn't the one that was guessed
+ * @vector: the EOI's vector
  *
+ * To be asked before the EOI has ended any pin: after that the pin whose vector it is
+ * doesn't have it in service any more.
  * Context: the IOAPIC's lock.
- * Return: true if the pin may be meant, and none has that vector in service.
+ * Return: those that have something in service whose vector is a guess, or none if
+ * some pin is known to have @vector in service.
  */
-bool kvm_ioapic_may_await(struct kvm_ioapic *ioapic, int pin, int vector)
+u32 __kvm_ioapic_guesses(struct kvm_ioapic *ioapic, int vector)
 {
-	int i;
+	u32 guesses = 0;
+	int pin;
 
 	lockdep_assert_held(&ioapic->lock);
 
-	if (!is_guess(ioapic, pin))
-		return false;
+	for (pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
+		if (ioapic->redirtbl[pin].fields.remote_irr &&
+		    ioapic->sent_vector[pin] == vector)
+			return 0;
+		if (is_guess(ioapic, pin))
+			guesses |= BIT(pin);
+	}
 
-	for (i = 0; i < IOAPIC_NUM_PINS; i++)
-		if (ioapic->redirtbl[i].fields.remote_irr &&
-		    ioapic->sent_vector[i] == vector)
-			return false;
-
-	return true;
+	return guesses;
 }
 
 static bool is_level_vector(struct kvm_vcpu *vcpu, int vector)

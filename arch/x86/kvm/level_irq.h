@@ -20,15 +20,24 @@ static inline u8 kvm_ioapic_eoi_vector(struct kvm_ioapic *ioapic, int pin)
 					  entry->fields.vector;
 }
 
-bool kvm_ioapic_may_await(struct kvm_ioapic *ioapic, int pin, int vector);
+u32 __kvm_ioapic_guesses(struct kvm_ioapic *ioapic, int vector);
 
-/* Does @vector's EOI end what a pin has in service, or would if it had? */
+/* The pins that @vector's EOI may end though it isn't theirs, see level_irq.c. */
+static inline u32 kvm_ioapic_guesses(struct kvm_ioapic *ioapic, int vector)
+{
+	return unlikely(ioapic->guessed) ?
+	       __kvm_ioapic_guesses(ioapic, vector) : 0;
+}
+
+/*
+ * Does @vector's EOI end what a pin has in service, or would if it had?  @guesses are
+ * kvm_ioapic_guesses(), from before the EOI has ended any pin.
+ */
 static inline bool kvm_ioapic_awaits(struct kvm_ioapic *ioapic, int pin,
-				     int vector)
+				     int vector, u32 guesses)
 {
 	return kvm_ioapic_eoi_vector(ioapic, pin) == vector ||
-	       (unlikely(ioapic->guessed) &&
-		kvm_ioapic_may_await(ioapic, pin, vector));
+	       guesses & ioapic->guessed & BIT(pin);
 }
 
 static inline void kvm_ioapic_sent(struct kvm_ioapic *ioapic, int pin,

@@ -22,12 +22,14 @@ identifier ioapic, i, vector, ent;
  {
  ...
  struct kvm_ioapic *ioapic = ...;
++u32 guesses;
  ...
++guesses = kvm_ioapic_guesses(ioapic, vector);
  for (i = 0; ...; i++) {
 -union kvm_ioapic_redirect_entry *ent = &ioapic->redirtbl[i];
 -
 -if (ent->fields.vector != vector)
-+if (!kvm_ioapic_awaits(ioapic, i, vector))
++if (!kvm_ioapic_awaits(ioapic, i, vector, guesses))
  	continue;
  ...
  }

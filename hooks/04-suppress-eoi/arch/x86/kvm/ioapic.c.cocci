@@ -28,13 +28,13 @@ identifier vcpu, this, addr;
 
 // Which EOI is meant for a pin is settled before.
 @@
-identifier vcpu, ioapic, i, vector, trigger_mode;
+identifier vcpu, ioapic, i, vector, trigger_mode, guesses;
 @@
  kvm_ioapic_update_eoi(struct kvm_vcpu *vcpu, int vector, int trigger_mode)
  {
  <...
--!kvm_ioapic_awaits(ioapic, i, vector)
-+!kvm_ioapic_ends(vcpu, ioapic, i, vector, trigger_mode)
+-!kvm_ioapic_awaits(ioapic, i, vector, guesses)
++!kvm_ioapic_ends(vcpu, ioapic, i, vector, trigger_mode, guesses)
  ...>
  }
 

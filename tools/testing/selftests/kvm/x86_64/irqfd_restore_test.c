@@ -428,6 +428,39 @@ TEST_F(restore, rewritten_in_service)
 }
 
 /*
+ * Two pins are in service in the state, and the vector of one is acknowledged: it isn't
+ * the other one's, though that one's is a guess.
+ *
+ * Looking for whose it is after the first has ended, the second ends with it.
+ */
+TEST_F(restore, other_in_service)
+{
+	const int other = GSI_LEVEL + 1;
+	struct kvm_irqchip chip;
+
+	if (variant->chip != KVM_IRQCHIP_IOAPIC)
+		SKIP(return, "Entries are the IOAPIC's");
+
+	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
+	self->v.guest->ack = ioapic_ack;
+	raise_line(&self->v, self->fd, KVM_IRQCHIP_IOAPIC);
+	run_to(&self->v, SYNC_BEFORE_EOI);
+
+	chip = get_chip(&self->v, KVM_IRQCHIP_IOAPIC);
+	chip.chip.ioapic.redirtbl[other] = chip.chip.ioapic.redirtbl[GSI_LEVEL];
+	chip.chip.ioapic.redirtbl[other].fields.vector = VECTOR2;
+	vm_ioctl(self->v.vm, KVM_SET_IRQCHIP, &chip);
+	run_to(&self->v, SYNC_PASS);
+
+	ASSERT_TOLD_OF(self->resamplefd, 1, "Acknowledged");
+	chip = get_chip(&self->v, KVM_IRQCHIP_IOAPIC);
+	TEST_ASSERT(!chip.chip.ioapic.redirtbl[GSI_LEVEL].fields.remote_irr,
+		    "Pin %d is still in service", GSI_LEVEL);
+	TEST_ASSERT(chip.chip.ioapic.redirtbl[other].fields.remote_irr,
+		    "Pin %d is no longer in service", other);
+}
+
+/*
  * A line that nothing but a state has up, which the guest masks, acknowledges and
  * unmasks.
  *
