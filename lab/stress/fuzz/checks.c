@@ -100,6 +100,28 @@ static int lines_of(struct vm *vm, const char *name, const char *begin)
 	return n;
 }
 
+/* Until the worker has nothing left to inject; false if that can't be seen. */
+bool wait_for_worker(struct vm *vm)
+{
+	double end = now() + PATIENCE;
+	char line[300];
+	bool pending;
+	FILE *f;
+
+	do {
+		f = open_debugfs(vm, "irqfds");
+		if (!f)
+			return false;
+		pending = false;
+		while (fgets(line, sizeof(line), f))
+			pending |= !!strstr(line, "pending");
+		fclose(f);
+		if (pending && now() > end)
+			wrong("VM %zd has an injection that doesn't end", vm - vms);
+	} while (pending);
+	return true;
+}
+
 int irqfds_of(struct vm *vm)
 {
 	int i, j, n = 0;

@@ -198,6 +198,7 @@ void do_acknowledge(void)
 {
 	struct vm *vm = some_vm();
 	uint32_t pin = 4 + rnd(4);
+	bool worker_is_done;
 	int nr_told;
 
 	if (!vm->open || vm->tiny.irqchip != CHIP_FULL)
@@ -210,6 +211,8 @@ void do_acknowledge(void)
 		return;
 	say("VM %zd: acknowledge GSI %u", vm - vms, pin);
 	settle(vm);
+	/* A line of which it can't be told whether it is up may be about to be raised. */
+	worker_is_done = wait_for_worker(vm);
 	tiny_end_of_interrupt(&vm->tiny, PIN_VECTOR(pin));
 	/* The device has not been looked after yet. */
 	if (vm->masked[pin])
@@ -218,7 +221,7 @@ void do_acknowledge(void)
 	if (!nr_told)
 		return;
 	vm->up[pin] = false;
-	if (vm->foreign[pin]) {
+	if (vm->foreign[pin] && worker_is_done) {
 		vm->foreign[pin] = false;
 		vm->unsure[pin] = false;
 	}

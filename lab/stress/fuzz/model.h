@@ -156,6 +156,7 @@ bool has_bit(const char *regs, unsigned int vector);	/* of a local APIC's IRR */
 void check_vectors(struct vm *vm);
 void check_line(struct vm *vm, uint32_t pin);
 bool check_lists(struct vm *vm);
+bool wait_for_worker(struct vm *vm);
 short poll_events(struct event *event);
 void check_counter(struct fd *fd);
 void settle(struct vm *vm);
