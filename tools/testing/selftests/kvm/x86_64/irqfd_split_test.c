@@ -295,21 +295,48 @@ static void *run_halted(void *arg)
 	return NULL;
 }
 
-static void change_tables(struct irq_vm *v, bool mask)
+static void start_halted(struct irq_vm *v)
+{
+	WRITE_ONCE(v->guest->halt, 1);
+	TEST_ASSERT(!pthread_create(&v->thread, NULL, run_halted, v), "pthread_create() failed");
+}
+
+/* How the pin's message changes, for the Nth time. */
+typedef void (*change_fn)(struct irq_vm *v, int n);
+
+static void change_vector(struct irq_vm *v, int n)
+{
+	set_message(v, n & 1 ? VECTOR2 : VECTOR, true);
+}
+
+static void change_masked_vector(struct irq_vm *v, int n)
+{
+	set_masked(v);
+	change_vector(v, n);
+}
+
+/* Each vCPU has had each vector from the tables before. */
+static void change_vcpu(struct irq_vm *v, int n)
+{
+	struct kvm_irq_routing_entry entry = msi_route(GSI_LEVEL, n & 2 ? VECTOR2 : VECTOR);
+
+	entry.u.msi.address_lo |= (n & 1) << 12;
+	entry.u.msi.data |= MSI_LEVEL;
+	set_routes(v->vm, &entry, 1);
+}
+
+static void change_tables(struct irq_vm *v, change_fn change)
 {
 	uint64_t before = 0, told;
 	struct busy_device d;
 	int i, n = rounds(3000);
 
 	set_message(v, VECTOR, true);
-	WRITE_ONCE(v->guest->halt, 1);
-	TEST_ASSERT(!pthread_create(&v->thread, NULL, run_halted, v), "pthread_create() failed");
+	start_halted(v);
 	start_device(&d, v, GSI_LEVEL);
 
 	for (i = 1; i <= n; i++) {
-		if (mask)
-			set_masked(v);
-		set_message(v, i & 1 ? VECTOR2 : VECTOR, true);
+		change(v, i);
 		WAIT_FOR((told = READ_ONCE(d.told), told != before),
 			 "The GSI is dead after %d tables and %lu interrupts", i, before);
 		before = told;
@@ -321,12 +348,26 @@ static void change_tables(struct irq_vm *v, bool mask)
 
 TEST_F_TIMEOUT(split, rerouted_under_raises, 120)
 {
-	change_tables(&self->v, false);
+	change_tables(&self->v, change_vector);
 }
 
+/*
+ * A raise that takes back that the GSI waits for a route, when it has found one, takes
+ * back what the acknowledge of its own message has left for the next table as well.
+ */
 TEST_F_TIMEOUT(split, masked_under_raises, 120)
 {
-	change_tables(&self->v, true);
+	change_tables(&self->v, change_masked_vector);
+}
+
+/* From one vCPU to another and back. */
+TEST_F_TIMEOUT(split, moved_under_raises, 120)
+{
+	struct irq_vm other = irq_vm_add_vcpu(&self->v);
+
+	start_halted(&other);
+	change_tables(&self->v, change_vcpu);
+	stop_vcpu(&other);
 }
 
 /*

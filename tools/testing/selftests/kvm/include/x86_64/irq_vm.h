@@ -95,6 +95,11 @@ void irq_vm_init_split(struct irq_vm *v, uint32_t pins);
 /* Either of them, 0 pins being KVM's own, with these of KVM_CAP_X2APIC_API. */
 void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags);
 void irq_vm_free(struct irq_vm *v);
+/*
+ * The same VM by another vCPU, which does what the first one does and is counted with
+ * it; two at a time may count one interrupt less.
+ */
+struct irq_vm irq_vm_add_vcpu(struct irq_vm *v);
 
 /*
  * Have the vCPU look for interrupts when it's run next, which all that sets its

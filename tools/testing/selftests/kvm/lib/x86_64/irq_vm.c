@@ -278,6 +278,15 @@ void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags)
 	pass(v);
 }
 
+struct irq_vm irq_vm_add_vcpu(struct irq_vm *v)
+{
+	struct irq_vm other = *v;
+
+	other.vcpu = vm_vcpu_add(v->vm, v->vcpu->id + 1, guest_main);
+	pass(&other);
+	return other;
+}
+
 void irq_vm_init(struct irq_vm *v)
 {
 	irq_vm_init_x2apic(v, 0, 0);
@@ -393,7 +402,9 @@ void start_vcpu(struct irq_vm *v)
 
 void stop_vcpu(struct irq_vm *v)
 {
-	struct kvm_msi msi = { .address_lo = APIC_DEFAULT_GPA, .data = WAKE_VECTOR };
+	struct kvm_msi msi = {
+		.address_lo = APIC_DEFAULT_GPA | v->vcpu->id << 12, .data = WAKE_VECTOR,
+	};
 	int ret;
 
 	WRITE_ONCE(v->guest->halt, 0);
