@@ -10,6 +10,8 @@
  *
  * A comment at a subtest names the failure it pins, and the kernels that have it.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "apic.h"
@@ -31,8 +33,12 @@
 #define PIC_IMR		0x21
 #define PIC_EOI		0x20
 
+#define APIC_ISR	0x100
+#define APIC_REGS	0x80	/* of the ISR, the TMR and the IRR, each */
 #define LVT0		0x350
 #define LVT0_EXTINT	0x700
+
+#define RFLAGS_IF	BIT(9)
 
 /* Between mask and acknowledge. */
 #define SYNC_MASKED	(SYNC_BEFORE_EOI + 1)
@@ -74,6 +80,13 @@ static void ioapic_unmask(void)
 	rte_write(VECTOR | RTE_LEVEL);
 }
 
+/* As Linux does at boot for what it finds in service: an edge's for a moment. */
+static void ioapic_end(void)
+{
+	rte_write(VECTOR | RTE_MASKED);
+	rte_write(VECTOR | RTE_LEVEL);
+}
+
 static void pic_ack(void)
 {
 	pic_write(PIC_CMD, PIC_EOI);
@@ -94,6 +107,12 @@ static void pic_unmask(void)
 static void accept_pic(void)
 {
 	x2apic_write_reg(LVT0, LVT0_EXTINT);
+}
+
+static void enable_apic(void)
+{
+	x2apic_enable();
+	accept_pic();
 }
 
 FIXTURE(restore) {
@@ -184,6 +203,50 @@ static void do_work(struct irq_vm *v, void (*work)(void))
 	WRITE_ONCE(v->guest->work, work);
 	run_to(v, SYNC_PASS);
 	WRITE_ONCE(v->guest->work, NULL);
+}
+
+static bool interrupts_bypass_kvm(uint32_t chip)
+{
+	if (chip != KVM_IRQCHIP_IOAPIC)
+		return false;
+	return host_cpu_is_amd ? get_kvm_amd_param_bool("avic") :
+				 get_kvm_intel_param_bool("enable_apicv");
+}
+
+/*
+ * To where KVM has taken the interrupt from its chip, and the vCPU doesn't get to enter
+ * the guest with it: a signal is there.  Where interrupts go by APICv or AVIC, nothing
+ * of it has left the local APIC then.
+ */
+static void run_into_delivery(struct irq_vm *v, uint32_t chip)
+{
+	struct kvm_signal_mask *mask = calloc(1, sizeof(*mask) + 8);
+	struct kvm_vcpu_events events;
+	struct kvm_regs regs;
+	sigset_t set;
+	int sig;
+
+	TEST_ASSERT(mask, "No memory");
+	mask->len = 8;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	TEST_ASSERT(!pthread_sigmask(SIG_BLOCK, &set, NULL), "pthread_sigmask() failed");
+	vcpu_ioctl(v->vcpu, KVM_SET_SIGNAL_MASK, mask);
+	free(mask);
+
+	vcpu_regs_get(v->vcpu, &regs);
+	regs.rflags |= RFLAGS_IF;
+	vcpu_regs_set(v->vcpu, &regs);
+	pthread_kill(pthread_self(), SIGUSR1);
+	TEST_ASSERT(__vcpu_run(v->vcpu) == -1 && errno == EINTR,
+		    "Wanted the signal to end KVM_RUN, its exit is %u (%s)",
+		    v->vcpu->run->exit_reason, exit_reason_str(v->vcpu->run->exit_reason));
+
+	TEST_ASSERT(!sigwait(&set, &sig), "sigwait() failed");
+	vcpu_ioctl(v->vcpu, KVM_SET_SIGNAL_MASK, (struct kvm_signal_mask *)NULL);
+	vcpu_events_get(v->vcpu, &events);
+	TEST_ASSERT(events.interrupt.injected || interrupts_bypass_kvm(chip),
+		    "Wanted an interrupt under way to the guest");
 }
 
 static void set_routes_of(struct irq_vm *v, uint32_t chip)
@@ -279,6 +342,8 @@ static void start_afresh(struct irq_vm *v, uint32_t chip)
 struct step {
 	const char *name;
 	bool masks;
+	/* The vCPU has taken the interrupt, the guest not yet. */
+	bool delivers;
 	/* Where the guest is, if it has run at all since the signal. */
 	bool runs;
 	uint64_t at;
@@ -286,8 +351,10 @@ struct step {
 
 static const struct step steps[] = {
 	{ "raised, not to be masked", .masks = false, .runs = false },
+	{ "being delivered, not to be masked", .masks = false, .delivers = true },
 	{ "in service", .masks = false, .runs = true, .at = SYNC_BEFORE_EOI },
 	{ "raised", .masks = true, .runs = false },
+	{ "being delivered", .masks = true, .delivers = true },
 	{ "in service, not yet masked", .masks = true, .runs = true, .at = SYNC_BEFORE_EOI },
 	{ "masked in service", .masks = true, .runs = true, .at = SYNC_MASKED },
 	{ "withheld", .masks = true, .runs = true, .at = SYNC_PASS },
@@ -307,6 +374,14 @@ static void raise_line(struct irq_vm *v, int fd, uint32_t chip)
 	add(fd, 1);
 	WAIT_FOR(line_is_up(v, chip), "Wanted the line up, it is down");
 	wait_for_worker(v);
+}
+
+static void go_to(struct irq_vm *v, const struct step *step, uint32_t chip)
+{
+	if (step->delivers)
+		run_into_delivery(v, chip);
+	else if (step->runs)
+		run_to(v, step->at);
 }
 
 #define ASSERT_TOLD_OF(resamplefd, want, fmt, ...) do {					\
@@ -340,8 +415,7 @@ TEST_F_TIMEOUT(restore, each_step, 170)
 		self->v.guest->ack = step->masks ? variant->mask_and_ack : variant->ack;
 
 		raise_line(&self->v, self->fd, variant->chip);
-		if (step->runs)
-			run_to(&self->v, step->at);
+		go_to(&self->v, step, variant->chip);
 		ASSERT_TOLD_OF(self->resamplefd, 0, "%s", step->name);
 
 		state = save(&self->v);
@@ -380,6 +454,119 @@ TEST_F_TIMEOUT(restore, each_step, 170)
 			    "%s, restored %s: it interrupts again", step->name, ways[way]);
 		ASSERT_TOLD_OF(self->resamplefd, 0, "%s, restored %s, later", step->name,
 			       ways[way]);
+	}
+}
+
+static void init_apic(struct irq_vm *v)
+{
+	struct kvm_msi msi = { .address_lo = APIC_DEFAULT_GPA, .data = APIC_DM_INIT };
+	struct kvm_mp_state mp_state;
+	int ret;
+
+	ret = __vm_ioctl(v->vm, KVM_SIGNAL_MSI, &msi);
+	TEST_ASSERT(ret > 0, KVM_IOCTL_ERROR(KVM_SIGNAL_MSI, ret));
+	/* Where KVM does what INIT does. */
+	vcpu_mp_state_get(v->vcpu, &mp_state);
+}
+
+static void set_reset_apic(struct irq_vm *v)
+{
+	struct kvm_lapic_state lapic;
+
+	vcpu_ioctl(v->vcpu, KVM_GET_LAPIC, &lapic);
+	memset(lapic.regs + APIC_ISR, 0, 3 * APIC_REGS);
+	*(uint32_t *)(lapic.regs + APIC_SPIV) = 0xff;
+	vcpu_ioctl(v->vcpu, KVM_SET_LAPIC, &lapic);
+}
+
+/* The local APIC loses all that it has; the guest finds itself where it was. */
+static void reset_apic(struct irq_vm *v, void (*reset)(struct irq_vm *v))
+{
+	struct kvm_x86_state *state = vcpu_save_state(v->vcpu);
+	struct kvm_lapic_state lapic;
+	int i;
+
+	reset(v);
+	state->events.interrupt.injected = 0;
+	vcpu_load_state(v->vcpu, state);
+	kvm_x86_state_cleanup(state);
+
+	vcpu_ioctl(v->vcpu, KVM_GET_LAPIC, &lapic);
+	for (i = 0; i < APIC_REGS; i += 0x10)
+		TEST_ASSERT(!*(uint32_t *)(lapic.regs + APIC_ISR + i) &&
+			    !*(uint32_t *)(lapic.regs + APIC_IRR + i),
+			    "Wanted a local APIC that has nothing");
+}
+
+/*
+ * A local APIC is reset, by INIT or by KVM_SET_LAPIC, with the interrupt on its way or
+ * in service there.  Of an IOAPIC's no EOI comes then, and the pin stays in service as
+ * hardware's does, until the guest ends it; then the device is told and the pin is
+ * good.  The PIC has its own idea of what is in service, and its EOI comes.  All of it
+ * also if that is saved and restored.
+ *
+ * Linux up to 6.12 and later tells too early where the guest has the PIC's line masked,
+ * and does the same with the IOAPIC.
+ */
+TEST_F_TIMEOUT(restore, local_apic_reset, 170)
+{
+	static void (*const resets[])(struct irq_vm *v) = { init_apic, set_reset_apic };
+	bool lost = variant->chip == KVM_IRQCHIP_IOAPIC;
+	const struct step *step;
+	struct state state;
+	uint64_t before;
+	int i, way;
+
+	assign_resample_ok(self->v.vm, self->fd, variant->gsi, self->resamplefd);
+	for (i = 0; i < NR_CASES * ARRAY_SIZE(resets); i++) {
+		step = &steps[i / NR_WAYS / 2 / ARRAY_SIZE(resets)];
+		way = i / 2 / ARRAY_SIZE(resets) % NR_WAYS;
+		/* Withheld, it is nothing that a local APIC has. */
+		if (step->at == SYNC_PASS && step->runs)
+			continue;
+		/* An interrupt that the PIC has handed out and nobody got has no EOI. */
+		if (!lost && !step->runs)
+			continue;
+		self->v.guest->ack = step->masks ? variant->mask_and_ack : variant->ack;
+		before = irqs(&self->v, variant->vector);
+
+		raise_line(&self->v, self->fd, variant->chip);
+		go_to(&self->v, step, variant->chip);
+		reset_apic(&self->v, resets[i / 2 % ARRAY_SIZE(resets)]);
+		ASSERT_TOLD_OF(self->resamplefd, 0, "%s, reset", step->name);
+
+		state = save(&self->v);
+		if (way != SAME_VM)
+			start_afresh(&self->v, variant->chip);
+		if (way == IRQFD_FIRST)
+			assign_resample_ok(self->v.vm, self->fd, variant->gsi, self->resamplefd);
+		load(&self->v, &state, i & 1);
+		if (way == IRQFD_LAST)
+			assign_resample_ok(self->v.vm, self->fd, variant->gsi, self->resamplefd);
+
+		run_to(&self->v, SYNC_PASS);
+		do_work(&self->v, enable_apic);
+		run_to(&self->v, SYNC_PASS);
+		TEST_ASSERT(irqs(&self->v, variant->vector) == before + step->runs,
+			    "%s, reset, restored %s: it interrupts", step->name, ways[way]);
+		ASSERT_TOLD_OF(self->resamplefd, !lost && !step->masks,
+			       "%s, reset, restored %s", step->name, ways[way]);
+		if (lost)
+			TEST_ASSERT(line_is_up(&self->v, variant->chip),
+				    "%s, reset, restored %s: wanted the line up", step->name,
+				    ways[way]);
+
+		do_work(&self->v, lost ? ioapic_end : variant->unmask);
+		ASSERT_TOLD_OF(self->resamplefd, lost || step->masks,
+			       "%s, reset, restored %s, ended", step->name, ways[way]);
+		TEST_ASSERT(!line_is_up(&self->v, variant->chip),
+			    "%s, reset, restored %s: wanted the line down", step->name, ways[way]);
+
+		self->v.guest->ack = variant->ack;
+		raise_line(&self->v, self->fd, variant->chip);
+		assert_taken(&self->v, variant->vector, before + step->runs + 1);
+		ASSERT_TOLD_OF(self->resamplefd, 1, "%s, reset, restored %s, another one",
+			       step->name, ways[way]);
 	}
 }
 
