@@ -47,6 +47,30 @@ static void irqfd_fold(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	told->undeliverable = undeliverable;
 }
 
+/*
+ * Add up the next few; are there more?  Interrupts are on whenever this begins, which
+ * irqfd_stats_test looks at.
+ */
+static noinline bool irqfd_fold_some(struct kvm *kvm)
+{
+	struct hlist_node *node;
+	bool more;
+	int n;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	for (n = 0; n < FOLD_AT_ONCE; n++) {
+		node = kvm->irqfds.fold_at;
+		if (!node)
+			break;
+		irqfd_fold(kvm, hlist_entry(node, struct kvm_kernel_irqfd, link));
+		kvm->irqfds.fold_at = node->next;
+	}
+	more = kvm->irqfds.fold_at;
+	spin_unlock_irq(&kvm->irqfds.lock);
+
+	return more;
+}
+
 /**
  * kvm_irqfd_update_stats - bring a VM's statistics up to date
  * @kvm: the VM
@@ -57,26 +81,17 @@ static void irqfd_fold(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
  */
 void kvm_irqfd_update_stats(struct kvm *kvm)
 {
-	struct hlist_node *node;
-	int n = 0;
-
 	/* There is one place for one reader. */
 	mutex_lock(&kvm->irqfds.fold_lock);
+
 	spin_lock_irq(&kvm->irqfds.lock);
-
 	kvm->irqfds.fold_at = kvm->irqfds.items.first;
-	while ((node = kvm->irqfds.fold_at)) {
-		irqfd_fold(kvm, hlist_entry(node, struct kvm_kernel_irqfd, link));
-		kvm->irqfds.fold_at = node->next;
-		if (++n % FOLD_AT_ONCE == 0) {
-			spin_unlock_irq(&kvm->irqfds.lock);
-			cond_resched();
-			spin_lock_irq(&kvm->irqfds.lock);
-		}
-	}
 	kvm->stat.generic.nr_irqfds = kvm->irqfds.nr;
-
 	spin_unlock_irq(&kvm->irqfds.lock);
+
+	while (irqfd_fold_some(kvm))
+		cond_resched();
+
 	mutex_unlock(&kvm->irqfds.fold_lock);
 }
 

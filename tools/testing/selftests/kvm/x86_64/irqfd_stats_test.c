@@ -388,6 +388,38 @@ TEST_F(stats, totals_under_fire)
 	assert_stats(vm, times * nr, 0, 0);
 }
 
+/*
+ * However many irqfds there are, no more than a few are added up before interrupts are
+ * on again.
+ *
+ * Pins a walk through all of them with interrupts off.
+ */
+TEST_F(stats, batches)
+{
+	const int nr = 900, few = 100;
+	uint64_t flags[nr];
+	int fds[nr], i, got;
+	struct probe p;
+
+	TEST_REQUIRE(has_stats(self->v.vm));
+	for (i = 0; i < nr; i++) {
+		fds[i] = new_eventfd();
+		assign_ok(self->v.vm, fds[i], GSI_MSI);
+	}
+	assert_stats(self->v.vm, 0, 0, 0);
+
+	if (!start_probe(&p, "irqfd_fold_some value=%flags:x64", NULL))
+		SKIP(return, "No kprobes");
+	vm_get_stat(self->v.vm, "irqfd_injected");
+	got = stop_probe(&p, flags, nr);
+	TEST_ASSERT(got >= nr / few && got <= nr, "%d irqfds are added up in %d batches", nr, got);
+	for (i = 0; i < got; i++)
+		TEST_ASSERT(flags[i] & X86_EFLAGS_IF, "Batch %d begins with interrupts off", i);
+
+	for (i = 0; i < nr; i++)
+		close(fds[i]);
+}
+
 static void assert_nr(struct kvm_vm *vm, uint64_t want)
 {
 	WAIT_FOR(vm_get_stat(vm, "nr_irqfds") == want, "nr_irqfds: wanted %lu, got %lu", want,

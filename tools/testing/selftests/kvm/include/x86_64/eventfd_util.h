@@ -68,11 +68,30 @@ do {									\
 	}								\
 } while (0)
 
+#define TRACEFS	"/sys/kernel/tracing"
+
 /* Eventfds: add to one's count; take it, 0 if there is none. */
 int new_eventfd(void);
 void add(int fd, uint64_t count);
 uint64_t take(int fd);
 /* The eventfd's number, from the descriptor's fdinfo. */
 int eventfd_id(int fd);
+
+/*
+ * Which calls of a kernel's function this thread makes: a kprobe, by a definition as
+ * kprobe_events has it, "FUNCTION value=WHAT:x64" with perhaps more, and what besides the
+ * thread has to be true, or NULL.  start_probe() is false where there are no kprobes.
+ * stop_probe() returns how many calls there were, and the first @max values.
+ */
+struct probe {
+	char event[64];
+	char dir[128];
+};
+
+/* Interrupts are on, of the flags that a probe has by %flags. */
+#define X86_EFLAGS_IF	0x200
+
+bool start_probe(struct probe *p, const char *definition, const char *filter);
+int stop_probe(struct probe *p, uint64_t *values, int max);
 
 #endif /* SELFTEST_KVM_EVENTFD_UTIL_H */

@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "eventfd_util.h"
 #include "kvm_util.h"
@@ -77,4 +79,55 @@ int eventfd_id(int fd)
 			break;
 	fclose(f);
 	return id;
+}
+
+static void tell_probe(struct probe *p, const char *file, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/events/%s/%s", p->dir, p->event, file);
+	ASSERT_TOLD(path, 0, "%s", text);
+}
+
+bool start_probe(struct probe *p, const char *definition, const char *filter)
+{
+	char text[256];
+
+	if (access(TRACEFS "/kprobe_events", W_OK))
+		return false;
+
+	snprintf(p->event, sizeof(p->event), "kvm_selftests/probe_%d", getpid());
+	snprintf(p->dir, sizeof(p->dir), TRACEFS "/instances/kvm_selftests_%d", getpid());
+	ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND, "p:%s %s", p->event, definition);
+	TEST_ASSERT(!mkdir(p->dir, 0700), "%s: %s", p->dir, strerror(errno));
+	snprintf(text, sizeof(text), "common_pid == %ld%s%s", syscall(__NR_gettid),
+		 filter ? " && " : "", filter ?: "");
+	tell_probe(p, "filter", text);
+	tell_probe(p, "enable", "1");
+	return true;
+}
+
+int stop_probe(struct probe *p, uint64_t *values, int max)
+{
+	char path[256], line[512], *at;
+	uint64_t value;
+	int nr = 0;
+	FILE *f;
+
+	tell_probe(p, "enable", "0");
+	snprintf(path, sizeof(path), "%s/trace", p->dir);
+	f = fopen(path, "r");
+	TEST_ASSERT(f, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		at = strstr(line, " value=");
+		if (*line == '#' || !at || sscanf(at, " value=0x%lx", &value) != 1)
+			continue;
+		if (nr < max)
+			values[nr] = value;
+		nr++;
+	}
+	fclose(f);
+	TEST_ASSERT(!rmdir(p->dir), "%s: %s", p->dir, strerror(errno));
+	ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND, "-:%s", p->event);
+	return nr;
 }
