@@ -476,6 +476,33 @@ TEST_F(pollers, io_uring)
 	close(r.fd);
 }
 
+/*
+ * The same with a semaphore that each signal fills, so that there is room each time when
+ * one is taken.
+ */
+TEST_F(pollers, io_uring_semaphore)
+{
+	int fd = new_semaphore(), i;
+	uint32_t got;
+	struct ring r;
+
+	if (!ring_init(&r))
+		SKIP(return, "io_uring_setup(): %s", strerror(errno));
+
+	add(fd, FULL);
+	assign_ok(self->v.vm, fd, GSI_MSI);
+	TEST_ASSERT(!syscall(__NR_io_uring_register, r.fd, IORING_REGISTER_EVENTFD, &fd, 1),
+		    "IORING_REGISTER_EVENTFD: %s", strerror(errno));
+	ring_poll(&r, fd, POLLOUT, true);
+	for (i = 0; i < 100; i++) {
+		got = ring_completions(&r);
+		TEST_ASSERT(got >= 1 && got <= 2,
+			    "Wanted a completion, and one for its room, got %u", got);
+	}
+	close(r.fd);
+	close(fd);
+}
+
 /* The same with a counter that assign takes: that is room, and told once. */
 TEST_F(pollers, io_uring_assign)
 {
