@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iosignalfd.c
+// run: cloud iosignalfd_flags_test.bus.pio.statistics
+// A write that can't be posted is counted by the exit path and by the long way.
+@@
+expression vcpu;
+identifier in_exit_path;
+@@
+- if (in_exit_path)
+-	return -EAGAIN;
+  ++vcpu->stat.generic.iosignalfd_post_faults;
+- return -EFAULT;
++ return in_exit_path ? -EAGAIN : -EFAULT;

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iosignalfd.c
+// run: cloud iosignalfd_flags_test.bus.pio.post_write_fanout
+// Of those that share a write some are signalled before another one's store faults.
+@@
+identifier ret;
+@@
+ post_and_ring_all(...)
+ {
+ ...
+- ret = post_all(...);
+- if (ret)
+-	return ret;
+ ...
+ }
+
+@@
+expression vcpu, item, addr, len, value;
+@@
+- ring_item(vcpu, item, addr, len, value, false)
++ ring_item(vcpu, item, addr, len, value, item->post)

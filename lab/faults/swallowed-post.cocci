@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iobus.c
+// run: cloud iosignalfd_flags_test.bus.mmio.post_write_fault_in_zone
+// What can't be posted is left to the devices behind, and not to user space.
+@@
+identifier ret;
+@@
+ int kvm_io_bus_write(...)
+ {
+ <...
+- if (ret == -EOPNOTSUPP)
++ if (ret)
+	ret = write_ranges(...);
+ ...>
+ }

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iosignalfd.c
+// run: cloud iosignalfd_flags_test.bus.pio.post_write_dirty_log
+// What is posted to guest memory isn't in the dirty log.
+@@
+expression kvm, slot, gfn;
+@@
+- mark_page_dirty_in_slot(kvm, slot, gfn);
