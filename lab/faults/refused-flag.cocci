@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iosignalfd.c
+// run: cloud iosignalfd_flags_test.always.buses
+// The channel's flag is refused where there are no channels.
+@@
+identifier valid;
+@@
+  valid &= ~KVM_IOSIGNALFD_FLAG_ANY_FD;
++ valid &= ~KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
