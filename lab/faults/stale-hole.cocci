@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iosignalfd.c
+// run: intel iosignalfd_border_test.border.exit_path.memory_comes_and_goes
+// What vCPUs know of holes they go on to know when memory comes.
+@@
+expression kvm;
+@@
+ kvm_iosignalfd_memory_changed(...)
+ {
+- forget_all(kvm);
+ }
