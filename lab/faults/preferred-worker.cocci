@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/irqfd_inject.c
+// run: cloud irqfd_isolation_test.global.no_preference
+// The worker is preferred to all that isn't real-time.
+@@
+@@
+- WQ_UNBOUND
++ WQ_UNBOUND | WQ_HIGHPRI
