@@ -5,10 +5,10 @@
 @@
 identifier ret;
 @@
- post_and_ring_all(...)
+ iosignalfd_post_and_ring_all(...)
  {
  ...
-- ret = post_all(...);
+- ret = iosignalfd_post_all(...);
 - if (ret)
 -	return ret;
  ...
@@ -17,5 +17,5 @@ identifier ret;
 @@
 expression vcpu, item, addr, len, value;
 @@
-- ring_item(vcpu, item, addr, len, value, false)
-+ ring_item(vcpu, item, addr, len, value, item->post)
+- iosignalfd_ring_item(vcpu, item, addr, len, value, false)
++ iosignalfd_ring_item(vcpu, item, addr, len, value, item->post)

@@ -5,5 +5,5 @@
 @@
 expression kvm, irqchip, pin;
 @@
-- has_level_irqfds(kvm, irqchip, pin)
+- level_irq_has_irqfds(kvm, irqchip, pin)
 + false

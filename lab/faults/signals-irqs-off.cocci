@@ -5,5 +5,5 @@
 @@
 expression resampler;
 @@
-- may_signal(resampler)
+- irqfd_may_resample(resampler)
 + true

@@ -7,5 +7,5 @@ expression kvm;
 @@
  kvm_iosignalfd_memory_changed(...)
  {
-- forget_all(kvm);
+- iosignalfd_forget_all(kvm);
  }

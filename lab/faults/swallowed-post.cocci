@@ -10,6 +10,6 @@ identifier ret;
  <...
 - if (ret == -EOPNOTSUPP)
 + if (ret)
-	ret = write_ranges(...);
+	ret = iobus_write_ranges(...);
  ...>
  }

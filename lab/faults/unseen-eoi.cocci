@@ -4,4 +4,4 @@
 // A message is sent to vCPUs that don't intercept its EOI.
 @@
 @@
-- make_handled(kvm, &irq);
+- split_make_handled(kvm, &irq);

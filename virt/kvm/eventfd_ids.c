@@ -20,7 +20,7 @@
 #include "eventfd_ids.h"
 
 /* Whoever made the VM, if it is still there and hasn't become another program. */
-static struct task_struct *get_owner(struct kvm *kvm)
+static struct task_struct *eventfd_ids_get_owner(struct kvm *kvm)
 {
 	struct pid *pid = find_get_pid(READ_ONCE(kvm->userspace_pid));
 	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
@@ -63,7 +63,7 @@ int kvm_eventfd_file_id(struct file *file)
 	return id;
 }
 
-static void add_id(struct xarray *ids, struct file *file)
+static void eventfd_ids_add(struct xarray *ids, struct file *file)
 {
 	struct eventfd_ctx *eventfd = eventfd_ctx_fileget(file);
 	int id;
@@ -91,7 +91,7 @@ static void add_id(struct xarray *ids, struct file *file)
  */
 void kvm_eventfd_ids_init(struct xarray *ids, struct kvm *kvm)
 {
-	struct task_struct *task = get_owner(kvm);
+	struct task_struct *task = eventfd_ids_get_owner(kvm);
 	unsigned int fd;
 
 	xa_init_flags(ids, XA_FLAGS_ACCOUNT);
@@ -107,7 +107,7 @@ void kvm_eventfd_ids_init(struct xarray *ids, struct kvm *kvm)
 		if (!file)
 			break;
 
-		add_id(ids, file);
+		eventfd_ids_add(ids, file);
 		fput(file);
 		cond_resched();
 	}

@@ -72,7 +72,7 @@ static const struct rhashtable_params point_params = {
  * The exit path doesn't take it, but what is not found there is looked for again
  * under kvm->srcu.
  */
-static void see_what_was_announced(void)
+static void iobus_see_what_was_announced(void)
 {
 	/* Pairs with the barrier that registering ends with. */
 	smp_rmb();
@@ -103,7 +103,7 @@ u64 kvm_io_odd_value(int len, const void *val)
 
 /* Points */
 
-static struct rhltable *points_of(struct kvm *kvm, enum kvm_bus bus_idx)
+static struct rhltable *iobus_points_of(struct kvm *kvm, enum kvm_bus bus_idx)
 {
 	return &kvm->buses[kvm_io_bus_of_points(bus_idx)].points;
 }
@@ -132,7 +132,7 @@ int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,
 	 * Whatever the table finds to complain of is memory: it couldn't get a
 	 * larger one in time, now (-ENOMEM) or before (-EBUSY, -E2BIG).
 	 */
-	if (rhltable_insert(points_of(kvm, bus_idx), &point->node,
+	if (rhltable_insert(iobus_points_of(kvm, bus_idx), &point->node,
 			    point_params))
 		return -ENOMEM;
 
@@ -156,11 +156,11 @@ void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
 	unsigned int *nr = kvm_io_bus_nr_points(kvm, bus_idx, point->addr);
 
 	WRITE_ONCE(*nr, *nr - 1);
-	WARN_ON_ONCE(rhltable_remove(points_of(kvm, bus_idx), &point->node,
+	WARN_ON_ONCE(rhltable_remove(iobus_points_of(kvm, bus_idx), &point->node,
 				     point_params));
 }
 
-static struct kvm_io_point *to_point(struct rhlist_head *node)
+static struct kvm_io_point *iobus_to_point(struct rhlist_head *node)
 {
 	return node ? container_of(node, struct kvm_io_point, node) : NULL;
 }
@@ -169,15 +169,15 @@ static struct kvm_io_point *to_point(struct rhlist_head *node)
  * Where the table's lookup is inlined, with what it knows of the key; of two such
  * places the compiler would make a function that has to be told.
  */
-static noinline struct kvm_io_point *first_point(struct rhltable *points,
-						 gpa_t addr)
+static noinline struct kvm_io_point *iobus_first_point(struct rhltable *points,
+						       gpa_t addr)
 {
-	return to_point(rhltable_lookup(points, &addr, point_params));
+	return iobus_to_point(rhltable_lookup(points, &addr, point_params));
 }
 
-static struct kvm_io_point *next_point(struct kvm_io_point *prev)
+static struct kvm_io_point *iobus_next_point(struct kvm_io_point *prev)
 {
-	return to_point(rcu_dereference(prev->node.next));
+	return iobus_to_point(rcu_dereference(prev->node.next));
 }
 
 /**
@@ -195,7 +195,10 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
 					   enum kvm_bus bus_idx, gpa_t addr,
 					   struct kvm_io_point *prev)
 {
-	return prev ? next_point(prev) : first_point(points_of(kvm, bus_idx), addr);
+	if (prev)
+		return iobus_next_point(prev);
+
+	return iobus_first_point(iobus_points_of(kvm, bus_idx), addr);
 }
 
 /**
@@ -234,7 +237,7 @@ bool kvm_io_bus_is_hole(struct kvm *kvm, struct kvm_io_point *point,
 }
 
 /* A store of up to eight bytes at @addr, by the smallest pages that there are. */
-static bool may_end_in_next_page(gpa_t addr)
+static bool iobus_may_end_in_next_page(gpa_t addr)
 {
 	return (addr & (SZ_4K - 1)) > SZ_4K - sizeof(u64);
 }
@@ -258,24 +261,24 @@ static bool may_end_in_next_page(gpa_t addr)
 int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			    gpa_t addr, int len, const void *val)
 {
-	struct rhltable *points = points_of(vcpu->kvm, bus_idx);
+	struct rhltable *points = iobus_points_of(vcpu->kvm, bus_idx);
 	struct kvm_io_point *point;
 	int ret = -EOPNOTSUPP;
 	bool any_value = !len;
 	unsigned long gen;
 
-	if (bus_idx == KVM_FAST_MMIO_BUS && may_end_in_next_page(addr))
+	if (bus_idx == KVM_FAST_MMIO_BUS && iobus_may_end_in_next_page(addr))
 		return -EOPNOTSUPP;
 
-	see_what_was_announced();
+	iobus_see_what_was_announced();
 	/* Before the look at the points, which may find none. */
 	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
 
 	rcu_read_lock();
-	point = first_point(points, addr);
+	point = iobus_first_point(points, addr);
 	/* With nobody there one entry is enough for whatever is written. */
 	any_value |= !point;
-	for (; point && ret == -EOPNOTSUPP; point = next_point(point))
+	for (; point && ret == -EOPNOTSUPP; point = iobus_next_point(point))
 		ret = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
 	rcu_read_unlock();
 
@@ -290,7 +293,7 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 
 /* Ranges */
 
-static gpa_t range_end(gpa_t addr, gpa_t size)
+static gpa_t iobus_range_end(gpa_t addr, gpa_t size)
 {
 	gpa_t end;
 
@@ -301,8 +304,8 @@ static gpa_t range_end(gpa_t addr, gpa_t size)
  * The order of the array.  Searched from its end it yields, of the ranges that
  * hold an access, the one that begins last and is the narrowest, then the oldest.
  */
-static bool range_before(const struct kvm_io_range *a,
-			 const struct kvm_io_range *b)
+static bool iobus_range_before(const struct kvm_io_range *a,
+			       const struct kvm_io_range *b)
 {
 	if (a->addr != b->addr)
 		return a->addr < b->addr;
@@ -312,15 +315,15 @@ static bool range_before(const struct kvm_io_range *a,
 }
 
 /* How many of the sorted ranges are before @key? */
-static int ranges_before(const struct kvm_io_ranges *ranges,
-			 const struct kvm_io_range *key)
+static int iobus_ranges_before(const struct kvm_io_ranges *ranges,
+			       const struct kvm_io_range *key)
 {
 	int low = 0, high = ranges->nr;
 
 	while (low < high) {
 		int mid = low + (high - low) / 2;
 
-		if (range_before(&ranges->range[mid], key))
+		if (iobus_range_before(&ranges->range[mid], key))
 			low = mid + 1;
 		else
 			high = mid;
@@ -335,8 +338,8 @@ static int ranges_before(const struct kvm_io_ranges *ranges,
  * at.  That holds for whatever array is current, so a walk goes on across a
  * registration and neither skips nor repeats a device that was there throughout.
  */
-static struct kvm_io_device *next_range(struct kvm_io_bus *bus, gpa_t addr,
-					int len, struct kvm_io_range *cursor)
+static struct kvm_io_device *iobus_next_range(struct kvm_io_bus *bus, gpa_t addr,
+					      int len, struct kvm_io_range *cursor)
 {
 	const struct kvm_io_ranges *ranges;
 	struct kvm_io_device *dev = NULL;
@@ -344,12 +347,12 @@ static struct kvm_io_device *next_range(struct kvm_io_bus *bus, gpa_t addr,
 
 	rcu_read_lock();
 	ranges = rcu_dereference(bus->ranges);
-	i = ranges ? ranges_before(ranges, cursor) : 0;
+	i = ranges ? iobus_ranges_before(ranges, cursor) : 0;
 	while (!dev && i-- > 0) {
 		const struct kvm_io_range *range = &ranges->range[i];
 		gpa_t offset = addr - range->addr;
 
-		if (range->reach < range_end(addr, len))
+		if (range->reach < iobus_range_end(addr, len))
 			break;
 		if (offset < range->size && len <= range->size - offset) {
 			/* Not @dev, which may be cleared at any time: once. */
@@ -365,14 +368,14 @@ static struct kvm_io_device *next_range(struct kvm_io_bus *bus, gpa_t addr,
 }
 
 /* Where a search begins: behind every range that begins at @addr or below. */
-static struct kvm_io_range behind_all_at(gpa_t addr)
+static struct kvm_io_range iobus_behind_all_at(gpa_t addr)
 {
 	return (struct kvm_io_range) { .addr = addr, .size = 0, .seq = 0 };
 }
 
 /* There may be points; what the vCPU remembers is cheaper. */
-static int write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
-			int len, const void *val)
+static int iobus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
+			      int len, const void *val)
 {
 	int ret;
 
@@ -387,17 +390,17 @@ static int write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 	return ret;
 }
 
-static int write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
-			gpa_t addr, int len, const void *val)
+static int iobus_write_ranges(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+			      gpa_t addr, int len, const void *val)
 {
 	struct kvm_io_bus *bus = &vcpu->kvm->buses[bus_idx];
-	struct kvm_io_range cursor = behind_all_at(addr);
+	struct kvm_io_range cursor = iobus_behind_all_at(addr);
 	struct kvm_io_device *dev;
 
 	/* Unregistering waits for this section before the device goes. */
 	lockdep_assert_held(&vcpu->kvm->srcu);
 
-	while ((dev = next_range(bus, addr, len, &cursor)))
+	while ((dev = iobus_next_range(bus, addr, len, &cursor)))
 		if (!kvm_iodevice_write(vcpu, dev, addr, len, val))
 			return 0;
 
@@ -420,12 +423,12 @@ int kvm_io_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 {
 	int ret = -EOPNOTSUPP;
 
-	see_what_was_announced();
+	iobus_see_what_was_announced();
 
 	if (kvm_io_bus_may_have_point(vcpu->kvm, bus_idx, addr))
-		ret = write_points(vcpu, bus_idx, addr, len, val);
+		ret = iobus_write_points(vcpu, bus_idx, addr, len, val);
 	if (ret == -EOPNOTSUPP)
-		ret = write_ranges(vcpu, bus_idx, addr, len, val);
+		ret = iobus_write_ranges(vcpu, bus_idx, addr, len, val);
 
 	/* What a point leaves to user space no range gets either. */
 	return ret ? -EOPNOTSUPP : 0;
@@ -465,13 +468,13 @@ int kvm_io_bus_read(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 		    int len, void *val)
 {
 	struct kvm_io_bus *bus = &vcpu->kvm->buses[bus_idx];
-	struct kvm_io_range cursor = behind_all_at(addr);
+	struct kvm_io_range cursor = iobus_behind_all_at(addr);
 	struct kvm_io_device *dev;
 
 	lockdep_assert_held(&vcpu->kvm->srcu);
-	see_what_was_announced();
+	iobus_see_what_was_announced();
 
-	while ((dev = next_range(bus, addr, len, &cursor)))
+	while ((dev = iobus_next_range(bus, addr, len, &cursor)))
 		if (!kvm_iodevice_read(vcpu, dev, addr, len, val))
 			return 0;
 
@@ -490,27 +493,27 @@ int kvm_io_bus_read(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 struct kvm_io_device *kvm_io_bus_get_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 					 gpa_t addr)
 {
-	struct kvm_io_range cursor = behind_all_at(addr);
+	struct kvm_io_range cursor = iobus_behind_all_at(addr);
 
 	lockdep_assert_held(&kvm->srcu);
-	see_what_was_announced();
+	iobus_see_what_was_announced();
 
-	return next_range(&kvm->buses[bus_idx], addr, 1, &cursor);
+	return iobus_next_range(&kvm->buses[bus_idx], addr, 1, &cursor);
 }
 EXPORT_SYMBOL_GPL(kvm_io_bus_get_dev);
 
-static struct kvm_io_ranges *ranges_of(struct kvm *kvm, enum kvm_bus bus_idx)
+static struct kvm_io_ranges *iobus_ranges_of(struct kvm *kvm, enum kvm_bus bus_idx)
 {
 	return rcu_dereference_protected(kvm->buses[bus_idx].ranges,
 					 lockdep_is_held(&kvm->slots_lock));
 }
 
 /* Fill @new with what has a device in @old, and with @add where it belongs. */
-static void merge_range(struct kvm_io_ranges *new,
-			const struct kvm_io_ranges *old,
-			const struct kvm_io_range *add)
+static void iobus_merge_range(struct kvm_io_ranges *new,
+			      const struct kvm_io_ranges *old,
+			      const struct kvm_io_range *add)
 {
-	int at = old ? ranges_before(old, add) : 0;
+	int at = old ? iobus_ranges_before(old, add) : 0;
 	gpa_t reach = 0;
 	int from, to = 0;
 
@@ -524,7 +527,7 @@ static void merge_range(struct kvm_io_ranges *new,
 	for (to = 0; to < new->nr; to++) {
 		struct kvm_io_range *range = &new->range[to];
 
-		reach = max(reach, range_end(range->addr, range->size));
+		reach = max(reach, iobus_range_end(range->addr, range->size));
 		range->reach = reach;
 	}
 }
@@ -569,16 +572,16 @@ int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus_idx, gpa_t addr,
 	if (!new)
 		return -ENOMEM;
 
-	old = ranges_of(kvm, bus_idx);
+	old = iobus_ranges_of(kvm, bus_idx);
 	new->nr = bus->nr_devs + 1;
-	merge_range(new, old, &add);
+	iobus_merge_range(new, old, &add);
 
 	rcu_assign_pointer(bus->ranges, new);
 	bus->nr_devs++;
 	if (old)
 		kvfree_rcu(old, rcu);
 
-	/* Pairs with see_what_was_announced(). */
+	/* Pairs with iobus_see_what_was_announced(). */
 	smp_mb();
 
 	return 0;
@@ -608,14 +611,14 @@ int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 	if (!kvm->buses)
 		return 0;
 
-	ranges = ranges_of(kvm, bus_idx);
+	ranges = iobus_ranges_of(kvm, bus_idx);
 	for (i = 0; ranges && i < ranges->nr; i++)
 		if (ranges->range[i].dev == dev)
 			break;
 	if (!ranges || i == ranges->nr)
 		return 0;
 
-	/* Pairs with next_range(), which takes the entry or leaves it. */
+	/* Pairs with iobus_next_range(), which takes the entry or leaves it. */
 	WRITE_ONCE(ranges->range[i].dev, NULL);
 	kvm->buses[bus_idx].nr_devs--;
 
@@ -629,7 +632,7 @@ int kvm_io_bus_unregister_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 
 /* The VM's life */
 
-static void destroy_bus(struct kvm_io_bus *bus)
+static void iobus_destroy(struct kvm_io_bus *bus)
 {
 	struct kvm_io_ranges *ranges = rcu_dereference_protected(bus->ranges, 1);
 	int i;
@@ -694,7 +697,7 @@ void kvm_io_bus_destroy(struct kvm *kvm)
 		return;
 
 	for (i = 0; i < KVM_NR_BUSES; i++)
-		destroy_bus(&kvm->buses[i]);
+		iobus_destroy(&kvm->buses[i]);
 	kfree(kvm->buses);
 	kvm->buses = NULL;
 }

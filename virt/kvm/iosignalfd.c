@@ -133,14 +133,14 @@ struct iosignalfd_group {
 	struct rcu_head rcu;
 };
 
-static struct iosignalfd_group *to_group(struct kvm_io_point *point)
+static struct iosignalfd_group *iosignalfd_to_group(struct kvm_io_point *point)
 {
 	return container_of(point, struct iosignalfd_group, point);
 }
 
-static struct iosignalfd_group *dev_to_group(struct kvm_io_device *dev)
+static struct iosignalfd_group *iosignalfd_dev_to_group(struct kvm_io_device *dev)
 {
-	return to_group(container_of(dev, struct kvm_io_point, dev));
+	return iosignalfd_to_group(container_of(dev, struct kvm_io_point, dev));
 }
 
 /*
@@ -148,7 +148,7 @@ static struct iosignalfd_group *dev_to_group(struct kvm_io_device *dev)
  * more, long values may meet at an index; they count as one there for how many items
  * it takes.
  */
-static unsigned long value_index(u64 value)
+static unsigned long iosignalfd_value_index(u64 value)
 {
 	if (BITS_PER_LONG == 64 || !upper_32_bits(value))
 		return value;
@@ -160,8 +160,8 @@ static unsigned long value_index(u64 value)
  * The items with this value, which share it.
  * Context: an RCU read section, or kvm->iosignalfds.lock.
  */
-static struct iosignalfd_item *with_value(struct iosignalfd_item *item,
-					  u64 value)
+static struct iosignalfd_item *iosignalfd_with_value(struct iosignalfd_item *item,
+						     u64 value)
 {
 	while (item && item->value != value)
 		item = rcu_dereference_check(item->next, true);
@@ -169,20 +169,25 @@ static struct iosignalfd_item *with_value(struct iosignalfd_item *item,
 	return item;
 }
 
-static struct iosignalfd_item *first_for_value(struct iosignalfd_group *group,
-					       u64 value)
+static struct iosignalfd_item *iosignalfd_first_for_value(struct iosignalfd_group *group,
+							  u64 value)
 {
-	return with_value(xa_load(&group->values, value_index(value)), value);
+	struct iosignalfd_item *item =
+		xa_load(&group->values, iosignalfd_value_index(value));
+
+	return iosignalfd_with_value(item, value);
 }
 
-static struct iosignalfd_item *next_sharing(struct iosignalfd_item *item)
+static struct iosignalfd_item *iosignalfd_next_sharing(struct iosignalfd_item *item)
 {
-	return with_value(rcu_dereference_check(item->next, true), item->value);
+	struct iosignalfd_item *next = rcu_dereference_check(item->next, true);
+
+	return iosignalfd_with_value(next, item->value);
 }
 
 /* Ringing */
 
-static int put_value(void __user *at, int len, u64 value)
+static int iosignalfd_put_value(void __user *at, int len, u64 value)
 {
 	switch (len) {
 	case 1:
@@ -273,7 +278,7 @@ static int iosignalfd_post(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 	int ret, idx;
 
 	pagefault_disable();
-	ret = put_value(item->post, len, value);
+	ret = iosignalfd_put_value(item->post, len, value);
 	pagefault_enable();
 	if (ret)
 		return ret;
@@ -295,9 +300,9 @@ static int iosignalfd_post(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 }
 
 /* Signal, unless the registration has gone; and with @post store the value first. */
-static __always_inline int ring_item(struct kvm_vcpu *vcpu,
-				     struct iosignalfd_item *item, gpa_t addr,
-				     int len, u64 value, bool post)
+static __always_inline int iosignalfd_ring_item(struct kvm_vcpu *vcpu,
+						struct iosignalfd_item *item, gpa_t addr,
+						int len, u64 value, bool post)
 {
 	int ret = -EOPNOTSUPP;
 	unsigned long flags;
@@ -341,16 +346,16 @@ static __always_inline int ring_item(struct kvm_vcpu *vcpu,
 int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 			gpa_t addr, int len, u64 value)
 {
-	return ring_item(vcpu, item, addr, len, value, false);
+	return iosignalfd_ring_item(vcpu, item, addr, len, value, false);
 }
 
 /* Store what those who share the write want stored, to none after one that faults. */
-static int post_all(struct kvm_vcpu *vcpu, struct iosignalfd_item *item, int len,
-		    u64 value)
+static int iosignalfd_post_all(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
+			       int len, u64 value)
 {
 	int ret = 0;
 
-	for (; item && !ret; item = next_sharing(item)) {
+	for (; item && !ret; item = iosignalfd_next_sharing(item)) {
 		unsigned long flags;
 
 		if (!item->post)
@@ -365,21 +370,21 @@ static int post_all(struct kvm_vcpu *vcpu, struct iosignalfd_item *item, int len
 	return ret;
 }
 
-static int post_and_ring_all(struct kvm_vcpu *vcpu,
-			     struct iosignalfd_item *first, gpa_t addr, int len,
-			     u64 value)
+static int iosignalfd_post_and_ring_all(struct kvm_vcpu *vcpu,
+					struct iosignalfd_item *first,
+					gpa_t addr, int len, u64 value)
 {
 	struct iosignalfd_item *item;
 	int ret;
 
 	/* All values are stored before the first signal, or there is none. */
-	ret = post_all(vcpu, first, len, value);
+	ret = iosignalfd_post_all(vcpu, first, len, value);
 	if (ret)
 		return ret;
 
 	ret = -EOPNOTSUPP;
-	for (item = first; item; item = next_sharing(item))
-		if (!ring_item(vcpu, item, addr, len, value, false))
+	for (item = first; item; item = iosignalfd_next_sharing(item))
+		if (!iosignalfd_ring_item(vcpu, item, addr, len, value, false))
 			ret = 0;
 
 	return ret;
@@ -390,17 +395,17 @@ static int post_and_ring_all(struct kvm_vcpu *vcpu,
  * and no eventfd has been signalled for it; -EAGAIN for a write that isn't to be
  * remembered as nobody's: it is for the long way, or the registrations have gone.
  */
-static int post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
-			 gpa_t addr, int len, u64 value)
+static int iosignalfd_post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
+				    gpa_t addr, int len, u64 value)
 {
 	/* True in the exit path alone, and not in that of PREEMPT_RT. */
 	bool in_exit_path = irqs_disabled();
 	int ret;
 
 	if (!rcu_access_pointer(first->next))
-		ret = ring_item(vcpu, first, addr, len, value, first->post);
+		ret = iosignalfd_ring_item(vcpu, first, addr, len, value, first->post);
 	else if (!in_exit_path)
-		ret = post_and_ring_all(vcpu, first, addr, len, value);
+		ret = iosignalfd_post_and_ring_all(vcpu, first, addr, len, value);
 	else
 		return -EAGAIN;
 
@@ -425,7 +430,7 @@ static int post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
  * to be that of an item it remembers, in a read section, has the item for the
  * length of that section, as if it had looked it up.
  */
-static void forget_all(struct kvm *kvm)
+static void iosignalfd_forget_all(struct kvm *kvm)
 {
 	unsigned long gen = READ_ONCE(kvm->iosignalfds.gen);
 
@@ -448,13 +453,13 @@ static void forget_all(struct kvm *kvm)
  */
 void kvm_iosignalfd_memory_changed(struct kvm *kvm)
 {
-	forget_all(kvm);
+	iosignalfd_forget_all(kvm);
 }
 
 static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 			    gpa_t addr, int len, const void *val)
 {
-	struct iosignalfd_group *group = dev_to_group(dev);
+	struct iosignalfd_group *group = iosignalfd_dev_to_group(dev);
 	u64 value = kvm_io_value(len, val);
 	struct iosignalfd_item *item;
 	unsigned long gen;
@@ -464,7 +469,7 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	if (group->len && group->len != len)
 		return -EOPNOTSUPP;
 
-	/* Before the look at the items: pairs with forget_all(). */
+	/* Before the look at the items: pairs with iosignalfd_forget_all(). */
 	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
 
 	/* Nothing but the address is known, and memory may have come there. */
@@ -474,13 +479,13 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	item = rcu_dereference(group->wildcard);
 	any_value = item;
 	if (!item && group->len)
-		item = first_for_value(group, value);
+		item = iosignalfd_first_for_value(group, value);
 	if (!item)
 		return -EOPNOTSUPP;
 
 	/* What is remembered is signalled and nothing else. */
 	if (unlikely(item->post || rcu_access_pointer(item->next)))
-		return post_and_ring(vcpu, item, addr, len, value);
+		return iosignalfd_post_and_ring(vcpu, item, addr, len, value);
 
 	kvm_iosignalfd_remember(vcpu, gen, group->bus, addr, len,
 				any_value ? 0 : value, any_value, item);
@@ -493,35 +498,35 @@ static const struct kvm_io_device_ops iosignalfd_ops = {
 
 /* Groups and their items */
 
-static struct iosignalfd_item *locked_next(struct kvm *kvm,
-					   struct iosignalfd_item *item)
+static struct iosignalfd_item *iosignalfd_locked_next(struct kvm *kvm,
+						      struct iosignalfd_item *item)
 {
 	return rcu_dereference_protected(item->next,
 				lockdep_is_held(&kvm->iosignalfds.lock));
 }
 
-static struct iosignalfd_item *locked_wildcard(struct kvm *kvm,
-					       struct iosignalfd_group *group)
+static struct iosignalfd_item *iosignalfd_locked_wildcard(struct kvm *kvm,
+							  struct iosignalfd_group *group)
 {
 	return rcu_dereference_protected(group->wildcard,
 				lockdep_is_held(&kvm->iosignalfds.lock));
 }
 
 /* The first of the items that take just the writes of @spec. */
-static struct iosignalfd_item *first_item(struct kvm *kvm,
-					  struct iosignalfd_group *group,
-					  const struct iosignalfd_spec *spec)
+static struct iosignalfd_item *iosignalfd_first_item(struct kvm *kvm,
+						     struct iosignalfd_group *group,
+						     const struct iosignalfd_spec *spec)
 {
 	if (spec->wildcard)
-		return locked_wildcard(kvm, group);
+		return iosignalfd_locked_wildcard(kvm, group);
 
-	return first_for_value(group, spec->value);
+	return iosignalfd_first_for_value(group, spec->value);
 }
 
 /* The groups at the address, one for each length; NULL begins and ends. */
-static struct iosignalfd_group *next_group(struct kvm *kvm,
-					   const struct iosignalfd_spec *spec,
-					   struct iosignalfd_group *group)
+static struct iosignalfd_group *iosignalfd_next_group(struct kvm *kvm,
+						      const struct iosignalfd_spec *spec,
+						      struct iosignalfd_group *group)
 {
 	struct kvm_io_point *point = group ? &group->point : NULL;
 
@@ -531,16 +536,16 @@ static struct iosignalfd_group *next_group(struct kvm *kvm,
 	point = kvm_io_bus_next_point(kvm, spec->bus, spec->addr, point);
 	rcu_read_unlock();
 
-	return point ? to_group(point) : NULL;
+	return point ? iosignalfd_to_group(point) : NULL;
 }
 
-static struct iosignalfd_group *find_group(struct kvm *kvm,
-					   const struct iosignalfd_spec *spec)
+static struct iosignalfd_group *iosignalfd_find_group(struct kvm *kvm,
+						      const struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_group *group = next_group(kvm, spec, NULL);
+	struct iosignalfd_group *group = iosignalfd_next_group(kvm, spec, NULL);
 
 	while (group && group->len != spec->len)
-		group = next_group(kvm, spec, group);
+		group = iosignalfd_next_group(kvm, spec, group);
 
 	return group;
 }
@@ -570,9 +575,9 @@ static bool iosignalfd_alive(const struct iosignalfd_item *item)
 }
 
 /* Would one write signal an eventfd twice, or one that it isn't shared with? */
-static bool in_the_way(const struct iosignalfd_group *group,
-		       const struct iosignalfd_item *item,
-		       const struct iosignalfd_spec *spec)
+static bool iosignalfd_in_the_way(const struct iosignalfd_group *group,
+				  const struct iosignalfd_item *item,
+				  const struct iosignalfd_spec *spec)
 {
 	if (group->len != spec->len)
 		return !group->len || !spec->len;
@@ -590,8 +595,8 @@ obstacle_in_chain(struct kvm *kvm, struct iosignalfd_group *group,
 		  struct iosignalfd_item *item,
 		  const struct iosignalfd_spec *spec, bool alive)
 {
-	for (; item; item = locked_next(kvm, item))
-		if (in_the_way(group, item, spec) &&
+	for (; item; item = iosignalfd_locked_next(kvm, item))
+		if (iosignalfd_in_the_way(group, item, spec) &&
 		    (!alive || iosignalfd_alive(item)))
 			return item;
 
@@ -602,14 +607,14 @@ static struct iosignalfd_item *
 obstacle_in_group(struct kvm *kvm, struct iosignalfd_group *group,
 		  const struct iosignalfd_spec *spec, bool alive)
 {
-	struct iosignalfd_item *item = locked_wildcard(kvm, group);
+	struct iosignalfd_item *item = iosignalfd_locked_wildcard(kvm, group);
 	unsigned long index;
 
 	if (item)
 		return obstacle_in_chain(kvm, group, item, spec, alive);
 
 	if (!spec->wildcard && group->len == spec->len) {
-		item = xa_load(&group->values, value_index(spec->value));
+		item = xa_load(&group->values, iosignalfd_value_index(spec->value));
 		return obstacle_in_chain(kvm, group, item, spec, alive);
 	}
 
@@ -628,16 +633,16 @@ obstacle_in_group(struct kvm *kvm, struct iosignalfd_group *group,
  * whose eventfd is alive; or NULL.  @group is where @spec's item belongs; NULL if
  * there is none yet.
  */
-static struct iosignalfd_item *find_obstacle(struct kvm *kvm,
-					     const struct iosignalfd_spec *spec,
-					     bool alive,
-					     struct iosignalfd_group **group)
+static struct iosignalfd_item *iosignalfd_find_obstacle(struct kvm *kvm,
+							const struct iosignalfd_spec *spec,
+							bool alive,
+							struct iosignalfd_group **group)
 {
 	struct iosignalfd_group *at = NULL;
 	struct iosignalfd_item *item;
 
 	*group = NULL;
-	while ((at = next_group(kvm, spec, at))) {
+	while ((at = iosignalfd_next_group(kvm, spec, at))) {
 		/* Other lengths don't mind each other. */
 		if (at->len && spec->len && at->len != spec->len)
 			continue;
@@ -652,27 +657,27 @@ static struct iosignalfd_item *find_obstacle(struct kvm *kvm,
 }
 
 /* The items that stand in one chain with those of @spec, a few of them. */
-static struct iosignalfd_item *chain_of(struct kvm *kvm,
-					struct iosignalfd_group *group,
-					const struct iosignalfd_spec *spec)
+static struct iosignalfd_item *iosignalfd_chain_of(struct kvm *kvm,
+						   struct iosignalfd_group *group,
+						   const struct iosignalfd_spec *spec)
 {
 	if (spec->wildcard)
-		return locked_wildcard(kvm, group);
+		return iosignalfd_locked_wildcard(kvm, group);
 
-	return xa_load(&group->values, value_index(spec->value));
+	return xa_load(&group->values, iosignalfd_value_index(spec->value));
 }
 
-static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
-		     struct iosignalfd_item *item,
-		     const struct iosignalfd_spec *spec)
+static int iosignalfd_link_item(struct kvm *kvm, struct iosignalfd_group *group,
+				struct iosignalfd_item *item,
+				const struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_item *first = chain_of(kvm, group, spec);
+	struct iosignalfd_item *first = iosignalfd_chain_of(kvm, group, spec);
 	struct iosignalfd_item *other;
 	int nr = 0, ret;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
-	for (other = first; other; other = locked_next(kvm, other))
+	for (other = first; other; other = iosignalfd_locked_next(kvm, other))
 		if (++nr == KVM_IOSIGNALFD_MAX_FANOUT)
 			return -EUSERS;
 
@@ -683,7 +688,7 @@ static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
 	if (spec->wildcard) {
 		rcu_assign_pointer(group->wildcard, item);
 	} else {
-		ret = xa_err(xa_store(&group->values, value_index(item->value),
+		ret = xa_err(xa_store(&group->values, iosignalfd_value_index(item->value),
 				      item, GFP_KERNEL_ACCOUNT));
 		if (ret)
 			return ret;
@@ -693,11 +698,11 @@ static int link_item(struct kvm *kvm, struct iosignalfd_group *group,
 	return 0;
 }
 
-static void unlink_item(struct kvm *kvm, struct iosignalfd_item *item)
+static void iosignalfd_unlink_item(struct kvm *kvm, struct iosignalfd_item *item)
 {
 	struct iosignalfd_group *group = item->group;
-	struct iosignalfd_item *wildcard = locked_wildcard(kvm, group);
-	unsigned long index = value_index(item->value);
+	struct iosignalfd_item *wildcard = iosignalfd_locked_wildcard(kvm, group);
+	unsigned long index = iosignalfd_value_index(item->value);
 	struct iosignalfd_item *prev, *next;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
@@ -719,10 +724,10 @@ static void unlink_item(struct kvm *kvm, struct iosignalfd_item *item)
 	}
 
 	group->nr_items--;
-	forget_all(kvm);
+	iosignalfd_forget_all(kvm);
 }
 
-static struct iosignalfd_group *new_group(const struct iosignalfd_spec *spec)
+static struct iosignalfd_group *iosignalfd_new_group(const struct iosignalfd_spec *spec)
 {
 	struct iosignalfd_group *group;
 
@@ -739,14 +744,14 @@ static struct iosignalfd_group *new_group(const struct iosignalfd_spec *spec)
 }
 
 /* The registration ends; its eventfd, and @item's memory, are let go. */
-static void remove_item(struct kvm *kvm, struct iosignalfd_item *item)
+static void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 {
 	struct iosignalfd_group *group = item->group;
 	struct eventfd_ctx *eventfd;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
-	unlink_item(kvm, item);
+	iosignalfd_unlink_item(kvm, item);
 	if (!group->nr_items) {
 		kvm_io_bus_unregister_point(kvm, group->bus, &group->point);
 		kfree_rcu(group, rcu);
@@ -771,77 +776,77 @@ static void remove_item(struct kvm *kvm, struct iosignalfd_item *item)
  * Registrations that are in the way end, if nobody can know their eventfds any more.
  * All of them, or one has to stay: then -EEXIST.
  */
-static int make_room(struct kvm *kvm, const struct iosignalfd_spec *spec,
-		     struct iosignalfd_group **group)
+static int iosignalfd_make_room(struct kvm *kvm, const struct iosignalfd_spec *spec,
+				struct iosignalfd_group **group)
 {
-	struct iosignalfd_item *item = find_obstacle(kvm, spec, false, group);
+	struct iosignalfd_item *item = iosignalfd_find_obstacle(kvm, spec, false, group);
 
 	if (likely(!item))
 		return 0;
-	if (find_obstacle(kvm, spec, true, group))
+	if (iosignalfd_find_obstacle(kvm, spec, true, group))
 		return -EEXIST;
 
 	do {
-		remove_item(kvm, item);
+		iosignalfd_remove_item(kvm, item);
 		cond_resched();
-		item = find_obstacle(kvm, spec, false, group);
+		item = iosignalfd_find_obstacle(kvm, spec, false, group);
 	} while (item);
 
 	return 0;
 }
 
 /* One with which @spec's item would share its writes, and whose eventfd is dead. */
-static struct iosignalfd_item *dead_sharer(struct kvm *kvm,
-					   struct iosignalfd_group *group,
-					   const struct iosignalfd_spec *spec)
+static struct iosignalfd_item *iosignalfd_dead_sharer(struct kvm *kvm,
+						      struct iosignalfd_group *group,
+						      const struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_item *item = chain_of(kvm, group, spec);
+	struct iosignalfd_item *item = iosignalfd_chain_of(kvm, group, spec);
 
 	while (item && iosignalfd_alive(item))
-		item = locked_next(kvm, item);
+		item = iosignalfd_locked_next(kvm, item);
 
 	return item;
 }
 
 /* Put @item into a group that has others. */
-static int join_group(struct kvm *kvm, struct iosignalfd_group *group,
-		      struct iosignalfd_item *item,
-		      const struct iosignalfd_spec *spec)
+static int iosignalfd_join_group(struct kvm *kvm, struct iosignalfd_group *group,
+				 struct iosignalfd_item *item,
+				 const struct iosignalfd_spec *spec)
 {
-	int ret = link_item(kvm, group, item, spec);
+	int ret = iosignalfd_link_item(kvm, group, item, spec);
 	struct iosignalfd_item *dead;
 
 	if (ret != -EUSERS)
 		return ret;
 
 	/* The group stays: there are more in the chain. */
-	dead = dead_sharer(kvm, group, spec);
+	dead = iosignalfd_dead_sharer(kvm, group, spec);
 	if (!dead)
 		return -EUSERS;
 
-	remove_item(kvm, dead);
-	return link_item(kvm, group, item, spec);
+	iosignalfd_remove_item(kvm, dead);
+	return iosignalfd_link_item(kvm, group, item, spec);
 }
 
 /* Find or make the group and put @item into it; all of it or nothing. */
-static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
-		       struct iosignalfd_item *item)
+static int iosignalfd_insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
+				  struct iosignalfd_item *item)
 {
 	struct iosignalfd_group *group;
 	int ret;
 
-	ret = make_room(kvm, spec, &group);
+	ret = iosignalfd_make_room(kvm, spec, &group);
 	if (ret)
 		return ret;
 	if (group)
-		return join_group(kvm, group, item, spec);
+		return iosignalfd_join_group(kvm, group, item, spec);
 
-	group = new_group(spec);
+	group = iosignalfd_new_group(spec);
 	if (!group)
 		return -ENOMEM;
 
 	/* The group goes on the bus with its first item in it. */
-	ret = link_item(kvm, group, item, spec);
+	ret = iosignalfd_link_item(kvm, group, item, spec);
 	if (!ret) {
 		ret = kvm_io_bus_register_point(kvm, spec->bus, spec->addr,
 						&group->point);
@@ -861,7 +866,7 @@ static int insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
  * there before the work.  Those that are left then are in nobody's way: who meets
  * one knows it.
  */
-static void reap_some(struct kvm *kvm)
+static void iosignalfd_reap_some(struct kvm *kvm)
 {
 	struct iosignalfd_item *item, *next;
 	struct iosignalfd_watch *watch;
@@ -879,7 +884,7 @@ static void reap_some(struct kvm *kvm)
 		list_for_each_entry_safe(item, next, &watch->items, watch_node) {
 			if (left-- <= 0)
 				break;
-			remove_item(kvm, item);
+			iosignalfd_remove_item(kvm, item);
 		}
 
 		if (list_empty(&watch->items))
@@ -889,14 +894,14 @@ static void reap_some(struct kvm *kvm)
 	}
 }
 
-static void reap_work(struct work_struct *work)
+static void iosignalfd_reap_work(struct work_struct *work)
 {
 	struct kvm *kvm = container_of(work, struct kvm, iosignalfds.reap);
 
 	/* Others get their turn between the batches, and the processor theirs. */
 	while (!llist_empty(&kvm->iosignalfds.gone)) {
 		mutex_lock(&kvm->iosignalfds.lock);
-		reap_some(kvm);
+		iosignalfd_reap_some(kvm);
 		mutex_unlock(&kvm->iosignalfds.lock);
 		cond_resched();
 	}
@@ -904,7 +909,7 @@ static void reap_work(struct work_struct *work)
 
 /* What user space asks for */
 
-static bool is_user_address(u64 addr, u32 len)
+static bool iosignalfd_is_user_address(u64 addr, u32 len)
 {
 	void __user *at = u64_to_user_ptr(addr);
 
@@ -915,7 +920,7 @@ static bool is_user_address(u64 addr, u32 len)
  * What assign has always taken: the port's flag and the channel's together, which
  * are the port, the channel's where there are none, and the nameless one, which
  * says nothing.  They are named one by one, so that a flag that is added to
- * KVM_IOEVENTFD_VALID_FLAG_MASK is refused until to_spec() knows what it means.
+ * KVM_IOEVENTFD_VALID_FLAG_MASK is refused until iosignalfd_to_spec() knows what it means.
  */
 #define IOEVENTFD_FLAGS							\
 	(KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO |	\
@@ -925,7 +930,7 @@ static bool is_user_address(u64 addr, u32 len)
 static_assert(IOEVENTFD_FLAGS == KVM_IOEVENTFD_VALID_FLAG_MASK);
 
 /* What goes for assigning; deassigning finds something or doesn't. */
-static int check_args(const struct kvm_iosignalfd *args)
+static int iosignalfd_check_args(const struct kvm_iosignalfd *args)
 {
 	u32 valid = IOEVENTFD_FLAGS | KVM_IOSIGNALFD_FLAGS;
 
@@ -946,14 +951,14 @@ static int check_args(const struct kvm_iosignalfd *args)
 		/* A store in two halves is not what is promised. */
 		if (args->len > sizeof(long) || args->post_addr % args->len)
 			return -EINVAL;
-		if (!is_user_address(args->post_addr, args->len))
+		if (!iosignalfd_is_user_address(args->post_addr, args->len))
 			return -EFAULT;
 	}
 
 	return 0;
 }
 
-static struct iosignalfd_spec to_spec(const struct kvm_iosignalfd *args)
+static struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args)
 {
 	struct iosignalfd_spec spec = {
 		.addr = args->addr,
@@ -977,7 +982,7 @@ static struct iosignalfd_spec to_spec(const struct kvm_iosignalfd *args)
 }
 
 /* The two structures are one, seen through either name. */
-static const struct kvm_iosignalfd *to_args(const struct kvm_ioeventfd *args)
+static const struct kvm_iosignalfd *iosignalfd_to_args(const struct kvm_ioeventfd *args)
 {
 	BUILD_BUG_ON(sizeof(struct kvm_iosignalfd) !=
 		     sizeof(struct kvm_ioeventfd));
@@ -989,7 +994,7 @@ static const struct kvm_iosignalfd *to_args(const struct kvm_ioeventfd *args)
 	return (const struct kvm_iosignalfd *)args;
 }
 
-static struct iosignalfd_item *new_item(const struct iosignalfd_spec *spec)
+static struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec)
 {
 	struct iosignalfd_item *item;
 
@@ -1007,15 +1012,15 @@ static struct iosignalfd_item *new_item(const struct iosignalfd_spec *spec)
 	return item;
 }
 
-static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
-		    struct iosignalfd_item *item, bool watch)
+static int iosignalfd_add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
+			       struct iosignalfd_item *item, bool watch)
 {
 	int ret;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
 	/* What has hung up doesn't stand in the way of what takes its place. */
-	reap_some(kvm);
+	iosignalfd_reap_some(kvm);
 
 	if (watch) {
 		ret = iosignalfd_watch(kvm, spec->file, spec->eventfd,
@@ -1024,7 +1029,7 @@ static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
 			return ret;
 	}
 
-	ret = insert_item(kvm, spec, item);
+	ret = iosignalfd_insert_item(kvm, spec, item);
 	if (ret) {
 		if (item->watch)
 			iosignalfd_unwatch(item->watch, &item->watch_node);
@@ -1053,12 +1058,12 @@ static int add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
  */
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args)
 {
-	const struct kvm_iosignalfd *args = to_args(user_args);
-	struct iosignalfd_spec spec = to_spec(args);
+	const struct kvm_iosignalfd *args = iosignalfd_to_args(user_args);
+	struct iosignalfd_spec spec = iosignalfd_to_spec(args);
 	struct iosignalfd_item *item;
 	int ret;
 
-	ret = check_args(args);
+	ret = iosignalfd_check_args(args);
 	if (ret)
 		return ret;
 
@@ -1072,17 +1077,17 @@ int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args
 	if (IS_ERR(spec.eventfd))
 		return PTR_ERR(spec.eventfd);
 
-	item = new_item(&spec);
+	item = iosignalfd_new_item(&spec);
 	if (!item) {
 		eventfd_ctx_put(spec.eventfd);
 		return -ENOMEM;
 	}
 
 	mutex_lock(&kvm->iosignalfds.lock);
-	ret = add_item(kvm, &spec, item,
-		       args->flags & KVM_IOSIGNALFD_FLAG_HANGUP);
+	ret = iosignalfd_add_item(kvm, &spec, item,
+				  args->flags & KVM_IOSIGNALFD_FLAG_HANGUP);
 	if (!ret)
-		forget_all(kvm);
+		iosignalfd_forget_all(kvm);
 	mutex_unlock(&kvm->iosignalfds.lock);
 
 	if (ret) {
@@ -1093,49 +1098,49 @@ int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args
 	return ret;
 }
 
-static int remove_one(struct kvm *kvm, const struct iosignalfd_spec *spec)
+static int iosignalfd_remove_one(struct kvm *kvm, const struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_group *group = find_group(kvm, spec);
+	struct iosignalfd_group *group = iosignalfd_find_group(kvm, spec);
 	struct iosignalfd_item *item;
 
 	/* Only under kvm->iosignalfds.lock does an item lose its eventfd. */
-	item = group ? first_item(kvm, group, spec) : NULL;
+	item = group ? iosignalfd_first_item(kvm, group, spec) : NULL;
 	while (item && item->eventfd != spec->eventfd)
-		item = next_sharing(item);
+		item = iosignalfd_next_sharing(item);
 	if (!item || item->post != spec->post)
 		return -ENOENT;
 
-	remove_item(kvm, item);
+	iosignalfd_remove_item(kvm, item);
 	return 0;
 }
 
 /* An item of the group that is among the writes of @spec. */
-static struct iosignalfd_item *any_item(struct kvm *kvm,
-					struct iosignalfd_group *group,
-					const struct iosignalfd_spec *spec)
+static struct iosignalfd_item *iosignalfd_any_item(struct kvm *kvm,
+						   struct iosignalfd_group *group,
+						   const struct iosignalfd_spec *spec)
 {
 	unsigned long index = 0;
 
-	if (spec->wildcard && !locked_wildcard(kvm, group))
+	if (spec->wildcard && !iosignalfd_locked_wildcard(kvm, group))
 		return xa_find(&group->values, &index, ULONG_MAX, XA_PRESENT);
 
-	return first_item(kvm, group, spec);
+	return iosignalfd_first_item(kvm, group, spec);
 }
 
-static int remove_all(struct kvm *kvm, const struct iosignalfd_spec *spec)
+static int iosignalfd_remove_all(struct kvm *kvm, const struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_group *group = find_group(kvm, spec);
+	struct iosignalfd_group *group = iosignalfd_find_group(kvm, spec);
 	struct iosignalfd_item *item;
 	int ret = -ENOENT;
 
-	while (group && (item = any_item(kvm, group, spec))) {
+	while (group && (item = iosignalfd_any_item(kvm, group, spec))) {
 		/* With its last item the group goes, after a grace period. */
 		if (group->nr_items == 1)
 			group = NULL;
 		/* What has hung up is as good as gone. */
 		if (!item->watch || !READ_ONCE(item->watch->gone))
 			ret = 0;
-		remove_item(kvm, item);
+		iosignalfd_remove_item(kvm, item);
 		cond_resched();
 	}
 
@@ -1158,8 +1163,8 @@ static int remove_all(struct kvm *kvm, const struct iosignalfd_spec *spec)
 int kvm_iosignalfd_deassign(struct kvm *kvm,
 			    const struct kvm_ioeventfd *user_args)
 {
-	const struct kvm_iosignalfd *args = to_args(user_args);
-	struct iosignalfd_spec spec = to_spec(args);
+	const struct kvm_iosignalfd *args = iosignalfd_to_args(user_args);
+	struct iosignalfd_spec spec = iosignalfd_to_spec(args);
 	bool any = args->flags & KVM_IOSIGNALFD_FLAG_ANY_FD;
 	int ret;
 
@@ -1170,8 +1175,8 @@ int kvm_iosignalfd_deassign(struct kvm *kvm,
 	}
 
 	mutex_lock(&kvm->iosignalfds.lock);
-	reap_some(kvm);
-	ret = any ? remove_all(kvm, &spec) : remove_one(kvm, &spec);
+	iosignalfd_reap_some(kvm);
+	ret = any ? iosignalfd_remove_all(kvm, &spec) : iosignalfd_remove_one(kvm, &spec);
 	mutex_unlock(&kvm->iosignalfds.lock);
 
 	if (!any)
@@ -1187,7 +1192,7 @@ struct item_list {
 	struct xarray ids;
 };
 
-static void *list_start(struct seq_file *m, loff_t *pos)
+static void *iosignalfd_list_start(struct seq_file *m, loff_t *pos)
 {
 	struct item_list *list = m->private;
 
@@ -1195,21 +1200,21 @@ static void *list_start(struct seq_file *m, loff_t *pos)
 	return seq_list_start_head(&list->kvm->iosignalfds.items, *pos);
 }
 
-static void *list_next(struct seq_file *m, void *v, loff_t *pos)
+static void *iosignalfd_list_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct item_list *list = m->private;
 
 	return seq_list_next(v, &list->kvm->iosignalfds.items, pos);
 }
 
-static void list_stop(struct seq_file *m, void *v)
+static void iosignalfd_list_stop(struct seq_file *m, void *v)
 {
 	struct item_list *list = m->private;
 
 	mutex_unlock(&list->kvm->iosignalfds.lock);
 }
 
-static const char *bus_name(enum kvm_bus bus)
+static const char *iosignalfd_bus_name(enum kvm_bus bus)
 {
 	switch (bus) {
 	case KVM_PIO_BUS:
@@ -1221,7 +1226,7 @@ static const char *bus_name(enum kvm_bus bus)
 	}
 }
 
-static int list_show(struct seq_file *m, void *v)
+static int iosignalfd_list_show(struct seq_file *m, void *v)
 {
 	struct item_list *list = m->private;
 	struct iosignalfd_item *item;
@@ -1236,9 +1241,9 @@ static int list_show(struct seq_file *m, void *v)
 	item = list_entry(v, struct iosignalfd_item, vm_node);
 	group = item->group;
 
-	seq_printf(m, "%s %#llx %u ", bus_name(group->bus), group->point.addr,
+	seq_printf(m, "%s %#llx %u ", iosignalfd_bus_name(group->bus), group->point.addr,
 		   group->len);
-	if (locked_wildcard(list->kvm, group))
+	if (iosignalfd_locked_wildcard(list->kvm, group))
 		seq_puts(m, "any");
 	else
 		seq_printf(m, "%#llx", item->value);
@@ -1253,14 +1258,14 @@ static int list_show(struct seq_file *m, void *v)
 }
 
 static const struct seq_operations list_ops = {
-	.start = list_start,
-	.next = list_next,
-	.stop = list_stop,
-	.show = list_show,
+	.start = iosignalfd_list_start,
+	.next = iosignalfd_list_next,
+	.stop = iosignalfd_list_stop,
+	.show = iosignalfd_list_show,
 };
 
 /* The file keeps the VM, which may be going already. */
-static int list_open(struct inode *inode, struct file *file)
+static int iosignalfd_list_open(struct inode *inode, struct file *file)
 {
 	struct kvm *kvm = inode->i_private;
 	struct item_list *list;
@@ -1279,7 +1284,7 @@ static int list_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static int list_release(struct inode *inode, struct file *file)
+static int iosignalfd_list_release(struct inode *inode, struct file *file)
 {
 	struct item_list *list = ((struct seq_file *)file->private_data)->private;
 
@@ -1290,10 +1295,10 @@ static int list_release(struct inode *inode, struct file *file)
 
 static const struct file_operations list_fops = {
 	.owner = THIS_MODULE,
-	.open = list_open,
+	.open = iosignalfd_list_open,
 	.read = seq_read,
 	.llseek = seq_lseek,
-	.release = list_release,
+	.release = iosignalfd_list_release,
 };
 
 /**
@@ -1343,7 +1348,7 @@ void kvm_iosignalfd_init(struct kvm *kvm)
 	INIT_LIST_HEAD(&kvm->iosignalfds.items);
 	xa_init_flags(&kvm->iosignalfds.watches, XA_FLAGS_ACCOUNT);
 	init_llist_head(&kvm->iosignalfds.gone);
-	INIT_WORK(&kvm->iosignalfds.reap, reap_work);
+	INIT_WORK(&kvm->iosignalfds.reap, iosignalfd_reap_work);
 }
 
 /* Memory that goes all at once, for less than a piece at a time. */
@@ -1376,7 +1381,7 @@ static void iosignalfd_destroy_item(struct iosignalfd_item *item,
 	eventfd_ctx_put(item->eventfd);
 
 	if (!rcu_access_pointer(group->wildcard))
-		xa_erase(&group->values, value_index(item->value));
+		xa_erase(&group->values, iosignalfd_value_index(item->value));
 	if (!--group->nr_items)
 		iosignalfd_free_later(groups, group);
 }

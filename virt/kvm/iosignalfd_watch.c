@@ -24,8 +24,8 @@
 
 #include "iosignalfd_watch.h"
 
-static int watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
-		      void *key)
+static int iosignalfd_watch_wake(wait_queue_entry_t *wait, unsigned int mode, int sync,
+				 void *key)
 {
 	struct iosignalfd_watch *watch =
 		container_of(wait, struct iosignalfd_watch, wait);
@@ -48,8 +48,8 @@ struct watch_poll {
 	struct iosignalfd_watch *watch;
 };
 
-static void watch_queue(struct file *file, wait_queue_head_t *queue,
-			poll_table *table)
+static void iosignalfd_watch_queue(struct file *file, wait_queue_head_t *queue,
+				   poll_table *table)
 {
 	struct iosignalfd_watch *watch =
 		container_of(table, struct watch_poll, table)->watch;
@@ -62,8 +62,8 @@ static void watch_queue(struct file *file, wait_queue_head_t *queue,
 	spin_unlock_irq(&queue->lock);
 }
 
-static struct iosignalfd_watch *new_watch(struct kvm *kvm, struct file *file,
-					  struct eventfd_ctx *eventfd)
+static struct iosignalfd_watch *iosignalfd_new_watch(struct kvm *kvm, struct file *file,
+						     struct eventfd_ctx *eventfd)
 {
 	struct iosignalfd_watch *watch;
 	struct watch_poll poll = { };
@@ -76,7 +76,7 @@ static struct iosignalfd_watch *new_watch(struct kvm *kvm, struct file *file,
 	watch->kvm = kvm;
 	watch->eventfd = eventfd;
 	INIT_LIST_HEAD(&watch->items);
-	init_waitqueue_func_entry(&watch->wait, watch_wake);
+	init_waitqueue_func_entry(&watch->wait, iosignalfd_watch_wake);
 
 	ret = xa_err(xa_store(&kvm->iosignalfds.watches, (unsigned long)eventfd,
 			      watch, GFP_KERNEL_ACCOUNT));
@@ -86,7 +86,7 @@ static struct iosignalfd_watch *new_watch(struct kvm *kvm, struct file *file,
 	}
 
 	poll.watch = watch;
-	init_poll_funcptr(&poll.table, watch_queue);
+	init_poll_funcptr(&poll.table, iosignalfd_watch_queue);
 	vfs_poll(file, &poll.table);
 
 	return watch;
@@ -114,7 +114,7 @@ int iosignalfd_watch(struct kvm *kvm, struct file *file,
 
 	*watch = xa_load(&kvm->iosignalfds.watches, (unsigned long)eventfd);
 	if (!*watch)
-		*watch = new_watch(kvm, file, eventfd);
+		*watch = iosignalfd_new_watch(kvm, file, eventfd);
 	if (!*watch)
 		return -ENOMEM;
 

@@ -18,7 +18,7 @@
 #include "irqfd.h"
 
 /* The part of it that a mask doesn't hold up.  Under kvm->irq_srcu. */
-static void notify_list(struct kvm *kvm, int gsi)
+static void irq_ack_notify_list(struct kvm *kvm, int gsi)
 {
 	struct kvm_irq_ack_notifier *kian;
 
@@ -28,7 +28,7 @@ static void notify_list(struct kvm *kvm, int gsi)
 			kian->irq_acked(kian);
 }
 
-static bool on_list(struct kvm *kvm, int gsi)
+static bool irq_ack_on_list(struct kvm *kvm, int gsi)
 {
 	struct kvm_irq_ack_notifier *kian;
 
@@ -58,7 +58,7 @@ bool kvm_irq_has_notifier(struct kvm *kvm, unsigned int irqchip,
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
 	if (gsi != -1)
-		found = kvm_irqfd_level_on_gsi(kvm, gsi) || on_list(kvm, gsi);
+		found = kvm_irqfd_level_on_gsi(kvm, gsi) || irq_ack_on_list(kvm, gsi);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 
 	return found;
@@ -77,11 +77,11 @@ EXPORT_SYMBOL_GPL(kvm_irq_has_notifier);
 void kvm_notify_acked_gsi(struct kvm *kvm, int gsi)
 {
 	kvm_irqfd_level_acked(kvm, gsi);
-	notify_list(kvm, gsi);
+	irq_ack_notify_list(kvm, gsi);
 }
 
-static void notify_acked_pin(struct kvm *kvm, unsigned int irqchip,
-			     unsigned int pin, bool masked)
+static void irq_ack_notify_pin(struct kvm *kvm, unsigned int irqchip,
+			       unsigned int pin, bool masked)
 {
 	int gsi, idx;
 
@@ -92,7 +92,7 @@ static void notify_acked_pin(struct kvm *kvm, unsigned int irqchip,
 	if (gsi != -1 && !masked)
 		kvm_irqfd_level_acked(kvm, gsi);
 	if (gsi != -1)
-		notify_list(kvm, gsi);
+		irq_ack_notify_list(kvm, gsi);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 }
 
@@ -107,7 +107,7 @@ static void notify_acked_pin(struct kvm *kvm, unsigned int irqchip,
 void kvm_notify_acked_irq(struct kvm *kvm, unsigned int irqchip,
 			  unsigned int pin)
 {
-	notify_acked_pin(kvm, irqchip, pin, false);
+	irq_ack_notify_pin(kvm, irqchip, pin, false);
 }
 
 /**
@@ -124,7 +124,7 @@ void kvm_notify_acked_irq(struct kvm *kvm, unsigned int irqchip,
 void kvm_notify_acked_masked_irq(struct kvm *kvm, unsigned int irqchip,
 				 unsigned int pin)
 {
-	notify_acked_pin(kvm, irqchip, pin, true);
+	irq_ack_notify_pin(kvm, irqchip, pin, true);
 }
 
 /**

@@ -222,7 +222,7 @@ static void irqfd_release(struct kvm_kernel_irqfd *irqfd)
  * What hang-ups and DEASSIGNs that were killed have left to do; the VM stays as long as
  * one of them is left.
  */
-static void shutdown_work(struct work_struct *work)
+static void irqfd_shutdown_work(struct work_struct *work)
 {
 	struct kvm *kvm = container_of(work, struct kvm, irqfds.shutdown);
 	struct llist_node *list = llist_del_all(&kvm->irqfds.hung_up);
@@ -328,7 +328,7 @@ void kvm_irqfd_hang_up(struct kvm_kernel_irqfd *irqfd)
 		irqfd_release(irqfd);
 }
 
-static bool has_irqfds(struct kvm *kvm)
+static bool irqfd_vm_has_any(struct kvm *kvm)
 {
 	bool has;
 
@@ -341,7 +341,7 @@ static bool has_irqfds(struct kvm *kvm)
 }
 
 /* Take all irqfds of @kvm off its list, and on @owned those that are ours to end. */
-static void gather(struct kvm *kvm, struct list_head *owned)
+static void irqfd_gather(struct kvm *kvm, struct list_head *owned)
 {
 	struct kvm_kernel_irqfd *irqfd;
 	int n = 0;
@@ -378,8 +378,8 @@ void kvm_irqfd_release(struct kvm *kvm)
 	struct kvm_kernel_irqfd *irqfd, *next;
 	LIST_HEAD(owned);
 
-	if (has_irqfds(kvm)) {
-		gather(kvm, &owned);
+	if (irqfd_vm_has_any(kvm)) {
+		irqfd_gather(kvm, &owned);
 		list_for_each_entry(irqfd, &owned, closing_link)
 			if (irqfd->resampler)
 				kvm_irqfd_level_detach(kvm, irqfd);
@@ -400,7 +400,7 @@ void kvm_irqfd_release(struct kvm *kvm)
 			kfree(irqfd);
 		}
 
-		wait_var_event(&kvm->irqfds.nr, !has_irqfds(kvm));
+		wait_var_event(&kvm->irqfds.nr, !irqfd_vm_has_any(kvm));
 	}
 
 	kvm_irqfd_inject_end_vm(kvm);
@@ -716,7 +716,7 @@ void kvm_irqfd_init_vm(struct kvm *kvm)
 	spin_lock_init(&kvm->irqfds.lock);
 	INIT_LIST_HEAD(&kvm->irqfds.bypassed);
 	init_llist_head(&kvm->irqfds.hung_up);
-	INIT_WORK(&kvm->irqfds.shutdown, shutdown_work);
+	INIT_WORK(&kvm->irqfds.shutdown, irqfd_shutdown_work);
 	kvm_irqfd_inject_init_vm(kvm);
 	kvm_irqfd_stats_init_vm(kvm);
 	kvm_irqfd_level_init_vm(kvm);

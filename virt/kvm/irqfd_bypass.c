@@ -57,7 +57,7 @@ bool __weak kvm_arch_irqfd_route_changed(struct kvm_kernel_irq_routing_entry *ol
 }
 
 /* Note the route as it is now, for whoever the producer is going to be told. */
-static void note_route(struct kvm_kernel_irqfd *irqfd)
+static void irqfd_note_route(struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 	struct kvm *kvm = irqfd->kvm;
@@ -76,8 +76,8 @@ static void note_route(struct kvm_kernel_irqfd *irqfd)
 		irqfd->irq_entry.type = 0;
 }
 
-static int add_producer(struct irq_bypass_consumer *cons,
-			struct irq_bypass_producer *prod)
+static int irqfd_add_producer(struct irq_bypass_consumer *cons,
+			      struct irq_bypass_producer *prod)
 {
 	struct kvm_kernel_irqfd *irqfd =
 		container_of(cons, struct kvm_kernel_irqfd, consumer);
@@ -86,7 +86,7 @@ static int add_producer(struct irq_bypass_consumer *cons,
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	spin_lock_irq(&kvm->irqfds.lock);
-	note_route(irqfd);
+	irqfd_note_route(irqfd);
 	list_add_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
 	spin_unlock_irq(&kvm->irqfds.lock);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
@@ -103,8 +103,8 @@ static int add_producer(struct irq_bypass_consumer *cons,
 	return ret;
 }
 
-static void del_producer(struct irq_bypass_consumer *cons,
-			 struct irq_bypass_producer *prod)
+static void irqfd_del_producer(struct irq_bypass_consumer *cons,
+			       struct irq_bypass_producer *prod)
 {
 	struct kvm_kernel_irqfd *irqfd =
 		container_of(cons, struct kvm_kernel_irqfd, consumer);
@@ -132,8 +132,8 @@ void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd)
 		return;
 
 	irqfd->consumer.token = irqfd->eventfd;
-	irqfd->consumer.add_producer = add_producer;
-	irqfd->consumer.del_producer = del_producer;
+	irqfd->consumer.add_producer = irqfd_add_producer;
+	irqfd->consumer.del_producer = irqfd_del_producer;
 	irqfd->consumer.stop = kvm_arch_irq_bypass_stop;
 	irqfd->consumer.start = kvm_arch_irq_bypass_start;
 
@@ -164,7 +164,7 @@ void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
 }
 
 /* The first that hasn't been told yet: those who have stand behind all others. */
-static struct kvm_kernel_irqfd *next_to_tell(struct kvm *kvm)
+static struct kvm_kernel_irqfd *irqfd_next_to_tell(struct kvm *kvm)
 {
 	struct kvm_kernel_irqfd *irqfd;
 
@@ -176,13 +176,13 @@ static struct kvm_kernel_irqfd *next_to_tell(struct kvm *kvm)
 	return irqfd;
 }
 
-static void tell(struct kvm_kernel_irqfd *irqfd)
+static void irqfd_tell_producer(struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_kernel_irq_routing_entry old = irqfd->irq_entry;
 	struct kvm *kvm = irqfd->kvm;
 	int ret;
 
-	note_route(irqfd);
+	irqfd_note_route(irqfd);
 	if (!irqfd->producer ||
 	    !kvm_arch_irqfd_route_changed(&old, &irqfd->irq_entry))
 		return;
@@ -199,14 +199,14 @@ static void tell(struct kvm_kernel_irqfd *irqfd)
 				      false);
 }
 
-static void tell_producers(struct kvm *kvm)
+static void irqfd_tell_producers(struct kvm *kvm)
 {
 	struct kvm_kernel_irqfd *irqfd;
 	int n = 0;
 
 	spin_lock_irq(&kvm->irqfds.lock);
-	while ((irqfd = next_to_tell(kvm))) {
-		tell(irqfd);
+	while ((irqfd = irqfd_next_to_tell(kvm))) {
+		irqfd_tell_producer(irqfd);
 		list_move_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
 		if (++n % TELL_AT_ONCE == 0) {
 			spin_unlock_irq(&kvm->irqfds.lock);
@@ -225,7 +225,7 @@ void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
 {
 }
 
-static void tell_producers(struct kvm *kvm)
+static void irqfd_tell_producers(struct kvm *kvm)
 {
 }
 #endif /* CONFIG_HAVE_KVM_IRQ_BYPASS */
@@ -245,6 +245,6 @@ void kvm_irq_routing_update(struct kvm *kvm)
 
 	/* Pairs with resolve(): who sees this generation sees its table. */
 	smp_store_release(&kvm->irqfds.generation, kvm->irqfds.generation + 1);
-	tell_producers(kvm);
+	irqfd_tell_producers(kvm);
 	kvm_irqfd_level_rerouted(kvm);
 }

@@ -169,7 +169,7 @@ bool __weak kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *
 	return ret >= 0;
 }
 
-static void count(struct kvm_irqfd_count *count, bool delivered)
+static void irqfd_count(struct kvm_irqfd_count *count, bool delivered)
 {
 	if (likely(delivered))
 		count->injected++;
@@ -185,8 +185,8 @@ static void count(struct kvm_irqfd_count *count, bool delivered)
  * would be none.  It's a line of irqfds' own that goes down, not that which user
  * space may hold up with KVM_IRQ_LINE.
  */
-static bool pulse(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
-		  struct kvm_kernel_irq_routing_entry *routes, int nr)
+static bool irqfd_pulse(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+			struct kvm_kernel_irq_routing_entry *routes, int nr)
 {
 	bool delivered = false;
 	int i, level, ret;
@@ -207,7 +207,7 @@ static bool pulse(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 }
 
 /* The VM, unless it is being closed. */
-static struct kvm *vm_of(struct kvm_kernel_irqfd *irqfd)
+static struct kvm *irqfd_live_vm(struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm *kvm;
 	int idx;
@@ -220,16 +220,16 @@ static struct kvm *vm_of(struct kvm_kernel_irqfd *irqfd)
 }
 
 /* By which lane these routes are injected. */
-static unsigned int lane_for(const struct kvm_kernel_irqfd *irqfd,
-			     const struct kvm_kernel_irq_routing_entry *routes,
-			     int nr)
+static unsigned int irqfd_lane_for(const struct kvm_kernel_irqfd *irqfd,
+				   const struct kvm_kernel_irq_routing_entry *routes,
+				   int nr)
 {
 	return nr == 1 && kvm_arch_irqfd_may_wait(routes) ? irqfd->own_lane :
 							     LINES;
 }
 
 /* Of who has set IRQFD_PENDING.  Once it is on the list, it may go. */
-static void put_in_lane(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
+static void irqfd_put_in_lane(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
 	struct kvm_irqfd_lane *lane = &kvm->irqfds.lanes[irqfd->lane];
 
@@ -241,20 +241,20 @@ static void put_in_lane(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
  * Have it injected in lane @nr, after what is there already.  False if that isn't
  * needed, as an event has put it on the list of the lane that it is in.
  */
-static bool send_on(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
-		    unsigned int nr)
+static bool irqfd_send_on(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+			  unsigned int nr)
 {
 	if (test_and_set_bit(IRQFD_PENDING, &irqfd->flags))
 		return false;
 
 	irqfd->lane = nr;
-	put_in_lane(irqfd, kvm);
+	irqfd_put_in_lane(irqfd, kvm);
 
 	return true;
 }
 
-static int send(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
-		struct kvm_kernel_irq_routing_entry *e)
+static int irqfd_send(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+		      struct kvm_kernel_irq_routing_entry *e)
 {
 	int ret;
 
@@ -275,9 +275,9 @@ static int send(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
  * should be in, which *@lane is, or -EWOULDBLOCK if it needs something brought in
  * for *@e.
  */
-static int inject_once(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
-		       unsigned int nr, unsigned int *lane,
-		       struct kvm_kernel_irq_routing_entry *e)
+static int irqfd_inject_once(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+			     unsigned int nr, unsigned int *lane,
+			     struct kvm_kernel_irq_routing_entry *e)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 	int nr_routes, ret;
@@ -285,17 +285,17 @@ static int inject_once(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 	lockdep_assert_held(&kvm->irq_srcu);
 
 	nr_routes = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
-	*lane = lane_for(irqfd, routes, nr_routes);
+	*lane = irqfd_lane_for(irqfd, routes, nr_routes);
 	if (*lane != nr)
 		return -ESTALE;
 
 	if (nr != LINES) {
 		*e = routes[0];
-		return send(irqfd, kvm, e);
+		return irqfd_send(irqfd, kvm, e);
 	}
 
 	if (!irqfd->resampler)
-		return pulse(irqfd, kvm, routes, nr_routes);
+		return irqfd_pulse(irqfd, kvm, routes, nr_routes);
 
 	ret = kvm_irqfd_level_raise(kvm, irqfd);
 	/*
@@ -303,33 +303,33 @@ static int inject_once(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 	 * by which set() won't wait.  That it is raised twice then does no harm.
 	 */
 	nr_routes = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
-	*lane = lane_for(irqfd, routes, nr_routes);
+	*lane = irqfd_lane_for(irqfd, routes, nr_routes);
 
 	return *lane == nr ? ret : -ESTALE;
 }
 
 /*
- * inject_once() in one read section: kvm_set_irq()'s own ends before it delivers, and
- * a table that KVM_SET_GSI_ROUTING has replaced mustn't be used after it returns.
+ * irqfd_inject_once() in one read section: kvm_set_irq()'s own ends before it delivers,
+ * and a table that KVM_SET_GSI_ROUTING has replaced mustn't be used after it returns.
  */
-static int try_inject(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
-		      unsigned int nr, unsigned int *lane,
-		      struct kvm_kernel_irq_routing_entry *e)
+static int irqfd_try_inject(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+			    unsigned int nr, unsigned int *lane,
+			    struct kvm_kernel_irq_routing_entry *e)
 {
 	int idx, ret;
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
-	ret = inject_once(irqfd, kvm, nr, lane, e);
+	ret = irqfd_inject_once(irqfd, kvm, nr, lane, e);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 
 	return ret;
 }
 
 /* True if that's done; else the irqfd is another work's, or a later one's. */
-static bool inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int nr)
+static bool irqfd_inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int nr)
 {
 	struct kvm_kernel_irq_routing_entry e;
-	struct kvm *kvm = vm_of(irqfd);
+	struct kvm *kvm = irqfd_live_vm(irqfd);
 	unsigned int lane;
 	int ret, tries;
 
@@ -338,7 +338,7 @@ static bool inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int nr)
 		return true;
 
 	for (tries = 1; ; tries++) {
-		ret = try_inject(irqfd, kvm, nr, &lane, &e);
+		ret = irqfd_try_inject(irqfd, kvm, nr, &lane, &e);
 		if (ret >= 0)
 			break;
 		/*
@@ -346,7 +346,7 @@ static bool inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int nr)
 		 * the event wait as long as he does so, and not the others.
 		 */
 		if (ret == -ESTALE || tries > TRIES)
-			return !send_on(irqfd, kvm, lane);
+			return !irqfd_send_on(irqfd, kvm, lane);
 
 		/* There is no such memory. */
 		ret = kvm_arch_irqfd_page_in(kvm, &e);
@@ -356,14 +356,14 @@ static bool inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int nr)
 		}
 	}
 
-	count(&irqfd->from_work, ret);
+	irqfd_count(&irqfd->from_work, ret);
 	trace_kvm_irqfd_inject(irqfd->kvm, irqfd, true, ret);
 
 	return true;
 }
 
 /* All that is on the list, the oldest first. */
-static struct llist_node *take_all(struct kvm_irqfd_lane *lane)
+static struct llist_node *irqfd_take_lane(struct kvm_irqfd_lane *lane)
 {
 	struct llist_node *node, *next, *first = NULL;
 
@@ -381,13 +381,13 @@ static struct llist_node *take_all(struct kvm_irqfd_lane *lane)
  * Each irqfd stays until it has been seen to be done, and the VM until
  * kvm_irqfd_inject_end_vm().
  */
-static void inject_work(struct work_struct *work)
+static void irqfd_inject_work(struct work_struct *work)
 {
 	struct kvm_irqfd_lane *lane =
 		container_of(work, struct kvm_irqfd_lane, work);
 	struct kvm_kernel_irqfd *irqfd, *next;
 
-	llist_for_each_entry_safe(irqfd, next, take_all(lane), pending_link) {
+	llist_for_each_entry_safe(irqfd, next, irqfd_take_lane(lane), pending_link) {
 		/*
 		 * An event from here on puts it on the list again: it may be one
 		 * that this injection comes too early for.
@@ -395,7 +395,7 @@ static void inject_work(struct work_struct *work)
 		clear_bit_unlock(IRQFD_PENDING, &irqfd->flags);
 		/* Who finds it set relies on an injection that is yet to come. */
 		smp_mb__after_atomic();
-		if (inject_deferred(irqfd, lane->nr)) {
+		if (irqfd_inject_deferred(irqfd, lane->nr)) {
 			/* Pairs with kvm_irqfd_idle().  Now it may be freed. */
 			smp_store_release(&irqfd->done, irqfd->done + 1);
 			/* For wake_up_var(), which goes by the address alone. */
@@ -406,7 +406,7 @@ static void inject_work(struct work_struct *work)
 	}
 }
 
-static void defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
+static void irqfd_defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
 	struct kvm_irqfd_route *route = &irqfd->route;
 
@@ -415,9 +415,9 @@ static void defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 
 	/* One that isn't is being injected in irqfd->lane. */
 	if (kvm_irqfd_idle(irqfd))
-		irqfd->lane = lane_for(irqfd, &route->entry, route->nr);
+		irqfd->lane = irqfd_lane_for(irqfd, &route->entry, route->nr);
 	irqfd->deferred++;
-	put_in_lane(irqfd, kvm);
+	irqfd_put_in_lane(irqfd, kvm);
 }
 
 /**
@@ -430,7 +430,7 @@ static void defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
  */
 bool kvm_irqfd_idle(struct kvm_kernel_irqfd *irqfd)
 {
-	/* Pairs with inject_work(): all it did to the irqfd is over. */
+	/* Pairs with irqfd_inject_work(): all it did to the irqfd is over. */
 	return smp_load_acquire(&irqfd->done) == irqfd->deferred;
 }
 
@@ -465,7 +465,7 @@ int kvm_irqfd_flush_killable(struct kvm_kernel_irqfd *irqfd)
 /* In the wake-up */
 
 /* The table's generation is read first: the route may be newer, never older. */
-static noinline void resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
+static noinline void irqfd_resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
 	struct kvm_irqfd_route *route = &irqfd->route;
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
@@ -475,7 +475,7 @@ static noinline void resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 	route->nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
 	if (route->nr)
 		route->entry = routes[0];
-	/* A level irqfd's line is another matter: raise_in_wakeup(). */
+	/* A level irqfd's line is another matter: irqfd_raise_in_wakeup(). */
 	route->in_wakeup = route->nr == 1 && !irqfd->resampler;
 }
 
@@ -484,8 +484,8 @@ static noinline void resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
  * order to keep with others.  What isn't a pin may be a line all the same, which the
  * architecture keeps.
  */
-static noinline int raise_in_wakeup(struct kvm_kernel_irqfd *irqfd,
-				    struct kvm *kvm)
+static noinline int irqfd_raise_in_wakeup(struct kvm_kernel_irqfd *irqfd,
+					  struct kvm *kvm)
 {
 	struct kvm_irqfd_route *route = &irqfd->route;
 	int ret;
@@ -520,7 +520,7 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 	idx = srcu_read_lock(&kvm->irq_srcu);
 
 	if (unlikely(route->generation != READ_ONCE(kvm->irqfds.generation)))
-		resolve(irqfd, kvm);
+		irqfd_resolve(irqfd, kvm);
 
 	if (likely(route->in_wakeup)) {
 		ret = kvm_arch_irqfd_inject(kvm, &route->entry);
@@ -529,7 +529,7 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 		delivered = ret > 0 ||
 			    kvm_arch_irqfd_delivered(&route->entry, ret);
 	} else if (irqfd->resampler) {
-		ret = raise_in_wakeup(irqfd, kvm);
+		ret = irqfd_raise_in_wakeup(irqfd, kvm);
 		if (ret == -EWOULDBLOCK)
 			goto defer;
 		delivered = kvm_arch_irqfd_delivered(&route->entry, ret);
@@ -538,13 +538,13 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 	}
 
 	srcu_read_unlock(&kvm->irq_srcu, idx);
-	count(&irqfd->at_once, delivered);
+	irqfd_count(&irqfd->at_once, delivered);
 	trace_kvm_irqfd_inject(kvm, irqfd, false, delivered);
 	return;
 
 defer:
 	srcu_read_unlock(&kvm->irq_srcu, idx);
-	defer(irqfd, kvm);
+	irqfd_defer(irqfd, kvm);
 }
 
 /**
@@ -686,7 +686,7 @@ void kvm_irqfd_inject_init_vm(struct kvm *kvm)
 		lane->nr = i;
 		lane->wq = i == LINES ? inject_wq : wait_wq;
 		init_llist_head(&lane->pending);
-		INIT_WORK(&lane->work, inject_work);
+		INIT_WORK(&lane->work, irqfd_inject_work);
 	}
 }
 

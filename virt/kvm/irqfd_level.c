@@ -53,7 +53,7 @@
 #define MAX_IRQS_OFF	16
 
 /* Each of them, whoever raised.  Under kvm_irqfd_srcu: none goes before that. */
-static void signal_all(struct kvm_irqfd_resampler *resampler)
+static void irqfd_resample_all(struct kvm_irqfd_resampler *resampler)
 {
 	struct kvm_kernel_irqfd *irqfd;
 
@@ -64,14 +64,14 @@ static void signal_all(struct kvm_irqfd_resampler *resampler)
 		eventfd_signal(irqfd->resamplefd);
 }
 
-static void signal_work(struct work_struct *work)
+static void irqfd_resample_work(struct work_struct *work)
 {
 	struct kvm_irqfd_resampler *resampler =
 		container_of(work, struct kvm_irqfd_resampler, signal);
 	int idx;
 
 	idx = srcu_read_lock(&kvm_irqfd_srcu);
-	signal_all(resampler);
+	irqfd_resample_all(resampler);
 	srcu_read_unlock(&kvm_irqfd_srcu, idx);
 }
 
@@ -79,7 +79,7 @@ static void signal_work(struct work_struct *work)
  * May all of them be signalled here?  An eventfd's lock may be taken with interrupts
  * off, but on PREEMPT_RT, where it sleeps.
  */
-static bool may_signal(struct kvm_irqfd_resampler *resampler)
+static bool irqfd_may_resample(struct kvm_irqfd_resampler *resampler)
 {
 	struct kvm_kernel_irqfd *irqfd;
 	unsigned int nr = 0;
@@ -106,7 +106,7 @@ static bool may_signal(struct kvm_irqfd_resampler *resampler)
  * gone needn't be told, and one that has raised the line before the caller lowered it
  * is on the list.
  */
-static bool tell(struct kvm *kvm, unsigned int gsi)
+static bool irqfd_resample(struct kvm *kvm, unsigned int gsi)
 {
 	struct kvm_irqfd_resampler *resampler;
 	bool found;
@@ -116,8 +116,8 @@ static bool tell(struct kvm *kvm, unsigned int gsi)
 	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
 	/* A resampler has none before its first irqfd, and after its last. */
 	found = resampler && !list_empty(&resampler->irqfds);
-	if (found && may_signal(resampler))
-		signal_all(resampler);
+	if (found && irqfd_may_resample(resampler))
+		irqfd_resample_all(resampler);
 	else if (found)
 		queue_work(system_unbound_wq, &resampler->signal);
 	srcu_read_unlock(&kvm_irqfd_srcu, idx);
@@ -125,7 +125,7 @@ static bool tell(struct kvm *kvm, unsigned int gsi)
 	return found;
 }
 
-static void lower(struct kvm *kvm, unsigned int gsi)
+static void irqfd_lower(struct kvm *kvm, unsigned int gsi)
 {
 	kvm_set_irq(kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, gsi, 0, false);
 }
@@ -160,9 +160,9 @@ void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi)
 	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
 	if (resampler) {
 		clear_bit(RESAMPLER_RAISED, &resampler->flags);
-		lower(kvm, gsi);
+		irqfd_lower(kvm, gsi);
 		/* Whose line it was may have gone, and others come. */
-		tell(kvm, gsi);
+		irqfd_resample(kvm, gsi);
 	}
 	srcu_read_unlock(&kvm_irqfd_srcu, idx);
 }
@@ -187,7 +187,7 @@ bool kvm_notify_irqfd_resampler(struct kvm *kvm, unsigned int irqchip,
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	gsi = kvm_irq_map_chip_pin(kvm, irqchip, pin);
 	if (gsi != -1)
-		found = tell(kvm, gsi);
+		found = irqfd_resample(kvm, gsi);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 
 	return found;
@@ -275,7 +275,7 @@ bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	routed = kvm_arch_irqfd_level_raise(kvm, resampler);
 	if (!routed) {
 		set_bit(RESAMPLER_STRANDED, &resampler->flags);
-		/* Before the second look at the routes: see kvm_irqfd_level_rerouted(). */
+		/* Before the second look: see kvm_irqfd_level_rerouted(). */
 		smp_mb__after_atomic();
 		routed = kvm_arch_irqfd_level_raise(kvm, resampler);
 	}
@@ -349,14 +349,14 @@ void kvm_irqfd_level_rerouted(struct kvm *kvm)
 		    !kvm_irq_map_gsi(kvm, routes, gsi))
 			continue;
 		clear_bit(RESAMPLER_STRANDED, &resampler->flags);
-		signal_all(resampler);
+		irqfd_resample_all(resampler);
 	}
 	srcu_read_unlock(&kvm_irqfd_srcu, level_idx);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 }
 
-static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
-						 struct kvm_kernel_irqfd *irqfd)
+static struct kvm_irqfd_resampler *irqfd_add_resampler(struct kvm *kvm,
+						       struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_irqfd_resampler *resampler;
 	int ret;
@@ -370,7 +370,7 @@ static struct kvm_irqfd_resampler *add_resampler(struct kvm *kvm,
 	resampler->gsi = irqfd->gsi;
 	refcount_set(&resampler->users, 1);
 	INIT_LIST_HEAD(&resampler->irqfds);
-	INIT_WORK(&resampler->signal, signal_work);
+	INIT_WORK(&resampler->signal, irqfd_resample_work);
 
 	/* The first acknowledge must find an irqfd to tell. */
 	list_add(&irqfd->resampler_link, &resampler->irqfds);
@@ -406,7 +406,7 @@ int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	resampler = xa_load(&kvm->irqfds.resamplers, irqfd->gsi);
 	is_first = !resampler;
 	if (is_first) {
-		resampler = add_resampler(kvm, irqfd);
+		resampler = irqfd_add_resampler(kvm, irqfd);
 	} else {
 		refcount_inc(&resampler->users);
 		list_add_rcu(&irqfd->resampler_link, &resampler->irqfds);
@@ -456,11 +456,11 @@ void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	 */
 	was_raised = test_and_clear_bit(RESAMPLER_RAISED, &resampler->flags);
 	if (was_raised || irqfd->resampler_retired)
-		lower(kvm, irqfd->gsi);
+		irqfd_lower(kvm, irqfd->gsi);
 	if (was_raised && !irqfd->resampler_retired &&
 	    rcu_access_pointer(irqfd->vm)) {
 		idx = srcu_read_lock(&kvm_irqfd_srcu);
-		signal_all(resampler);
+		irqfd_resample_all(resampler);
 		srcu_read_unlock(&kvm_irqfd_srcu, idx);
 	}
 
@@ -509,7 +509,7 @@ void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 		return;
 
 	kvm_arch_irqfd_level_retire(kvm, resampler);
-	lower(kvm, irqfd->gsi);
+	irqfd_lower(kvm, irqfd->gsi);
 }
 
 /**

@@ -28,7 +28,7 @@ struct irqfd_line {
 	bool stale;
 };
 
-static void show_route(struct seq_file *m, const struct kvm_irqfd_route *route)
+static void irqfd_show_route(struct seq_file *m, const struct kvm_irqfd_route *route)
 {
 	const struct kvm_kernel_irq_routing_entry *e = &route->entry;
 
@@ -53,8 +53,8 @@ static void show_route(struct seq_file *m, const struct kvm_irqfd_route *route)
 }
 
 /* The file keeps the eventfd, and the lock with it, while the irqfd ends. */
-static int show_irqfd(struct seq_file *m, struct kvm *kvm,
-		      struct kvm_kernel_irqfd *irqfd, struct file *file)
+static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
+			   struct kvm_kernel_irqfd *irqfd, struct file *file)
 {
 	wait_queue_head_t *wqh = irqfd->wqh;
 	struct irqfd_line line;
@@ -72,7 +72,7 @@ static int show_irqfd(struct seq_file *m, struct kvm *kvm,
 		     line.route.generation != READ_ONCE(kvm->irqfds.generation);
 
 	seq_printf(m, "gsi=%u route=", irqfd->gsi);
-	show_route(m, &line.route);
+	irqfd_show_route(m, &line.route);
 	seq_printf(m, " eventfd=%d flags=", kvm_eventfd_file_id(file));
 	if (irqfd->resamplefd) {
 		seq_puts(m, "resample");
@@ -199,7 +199,7 @@ static int irqfds_show(struct seq_file *m, void *v)
 	if (!file)
 		return SEQ_SKIP;
 
-	ret = show_irqfd(m, reader->kvm, irqfd, file);
+	ret = irqfd_show_line(m, reader->kvm, irqfd, file);
 	fput(file);
 
 	return ret;

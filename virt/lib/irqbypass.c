@@ -61,7 +61,7 @@ struct bypass_pair {
 /* By token. */
 static DEFINE_XARRAY_FLAGS(pairs, XA_FLAGS_ACCOUNT);
 
-static unsigned long index_of(void *token)
+static unsigned long irq_bypass_index_of(void *token)
 {
 	return (unsigned long)token;
 }
@@ -72,7 +72,7 @@ static struct bypass_pair *pair_find(void *token)
 	struct bypass_pair *pair;
 
 	xa_lock(&pairs);
-	pair = xa_load(&pairs, index_of(token));
+	pair = xa_load(&pairs, irq_bypass_index_of(token));
 	if (pair)
 		pair->users++;
 	xa_unlock(&pairs);
@@ -98,7 +98,7 @@ static struct bypass_pair *pair_get(void *token)
 
 	/* To make room it may let go of the lock, and then looks again. */
 	xa_lock(&pairs);
-	old = __xa_cmpxchg(&pairs, index_of(token), NULL, pair,
+	old = __xa_cmpxchg(&pairs, irq_bypass_index_of(token), NULL, pair,
 			   GFP_KERNEL_ACCOUNT);
 	if (old && !xa_is_err(old))
 		old->users++;
@@ -119,7 +119,7 @@ static void pair_put(struct bypass_pair *pair)
 	xa_lock(&pairs);
 	last = !--pair->users;
 	if (last)
-		__xa_erase(&pairs, index_of(pair->token));
+		__xa_erase(&pairs, irq_bypass_index_of(pair->token));
 	xa_unlock(&pairs);
 
 	if (last) {
@@ -129,7 +129,7 @@ static void pair_put(struct bypass_pair *pair)
 }
 
 /* Every stop has its start, whatever comes of what is between. */
-static void stop_both(struct bypass_pair *pair)
+static void irq_bypass_stop_both(struct bypass_pair *pair)
 {
 	if (pair->producer->stop)
 		pair->producer->stop(pair->producer);
@@ -137,7 +137,7 @@ static void stop_both(struct bypass_pair *pair)
 		pair->consumer->stop(pair->consumer);
 }
 
-static void start_both(struct bypass_pair *pair)
+static void irq_bypass_start_both(struct bypass_pair *pair)
 {
 	if (pair->consumer->start)
 		pair->consumer->start(pair->consumer);
@@ -154,7 +154,7 @@ static int pair_connect(struct bypass_pair *pair)
 
 	lockdep_assert_held(&pair->lock);
 
-	stop_both(pair);
+	irq_bypass_stop_both(pair);
 	if (producer->add_consumer)
 		ret = producer->add_consumer(producer, consumer);
 	if (ret)
@@ -163,7 +163,7 @@ static int pair_connect(struct bypass_pair *pair)
 	if (ret && producer->del_consumer)
 		producer->del_consumer(producer, consumer);
 start:
-	start_both(pair);
+	irq_bypass_start_both(pair);
 
 	return ret;
 }
@@ -175,11 +175,11 @@ static void pair_disconnect(struct bypass_pair *pair)
 
 	lockdep_assert_held(&pair->lock);
 
-	stop_both(pair);
+	irq_bypass_stop_both(pair);
 	consumer->del_producer(consumer, producer);
 	if (producer->del_consumer)
 		producer->del_consumer(producer, consumer);
-	start_both(pair);
+	irq_bypass_start_both(pair);
 }
 
 /**

@@ -12,8 +12,8 @@
 
 #include "vgic/vgic.h"
 
-static struct vgic_its *its_of(struct kvm *kvm,
-			       const struct kvm_kernel_irq_routing_entry *e)
+static struct vgic_its *irqfd_its(struct kvm *kvm,
+				  const struct kvm_kernel_irq_routing_entry *e)
 {
 	struct kvm_msi msi = {
 		.address_lo = e->msi.address_lo,
@@ -41,7 +41,7 @@ int kvm_arch_irqfd_send(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *e,
 	if (ret != -EWOULDBLOCK)
 		return ret;
 
-	its = its_of(kvm, e);
+	its = irqfd_its(kvm, e);
 	if (IS_ERR(its))
 		return PTR_ERR(its);
 
@@ -58,7 +58,7 @@ int kvm_arch_irqfd_send(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *e,
 int kvm_arch_irqfd_page_in(struct kvm *kvm,
 			   const struct kvm_kernel_irq_routing_entry *e)
 {
-	struct vgic_its *its = its_of(kvm, e);
+	struct vgic_its *its = irqfd_its(kvm, e);
 
 	if (IS_ERR(its))
 		return PTR_ERR(its);

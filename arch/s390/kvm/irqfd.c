@@ -19,7 +19,7 @@ int kvm_arch_irqfd_send(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *e,
 	return e->set(e, kvm, irq_source_id, 1, false);
 }
 
-static int page_in(struct mm_struct *mm, u64 addr)
+static int irqfd_page_in(struct mm_struct *mm, u64 addr)
 {
 	struct page *page;
 	int locked = 1;
@@ -45,9 +45,9 @@ int kvm_arch_irqfd_page_in(struct kvm *kvm,
 	if (!mmget_not_zero(kvm->mm))
 		return -EFAULT;
 
-	ret = page_in(kvm->mm, e->adapter.ind_addr);
+	ret = irqfd_page_in(kvm->mm, e->adapter.ind_addr);
 	if (!ret)
-		ret = page_in(kvm->mm, e->adapter.summary_addr);
+		ret = irqfd_page_in(kvm->mm, e->adapter.summary_addr);
 	mmput(kvm->mm);
 
 	return ret;

@@ -42,7 +42,7 @@
 /* In kvm->arch.suppress_eoi_broadcast; a new VM has the first. */
 enum { CHOSEN_NOTHING, CHOSEN_ENABLE, CHOSEN_DISABLE };
 
-static bool is_enabled(struct kvm *kvm)
+static bool directed_eoi_is_enabled(struct kvm *kvm)
 {
 	return READ_ONCE(kvm->arch.suppress_eoi_broadcast) == CHOSEN_ENABLE;
 }
@@ -129,7 +129,7 @@ bool kvm_directed_eoi_advertised(struct kvm *kvm)
  */
 bool kvm_directed_eoi_used(struct kvm_lapic *apic)
 {
-	return is_enabled(apic->vcpu->kvm) &&
+	return directed_eoi_is_enabled(apic->vcpu->kvm) &&
 	       kvm_lapic_get_reg(apic, APIC_SPIV) & APIC_SPIV_DIRECTED_EOI &&
 	       kvm_lapic_get_reg(apic, APIC_LVR) & APIC_LVR_DIRECTED_EOI;
 }
@@ -158,7 +158,8 @@ bool kvm_directed_eoi_awaited(struct kvm_lapic *apic, int vector)
  */
 u8 kvm_ioapic_version(struct kvm_ioapic *ioapic)
 {
-	return is_enabled(ioapic->kvm) ? IOAPIC_VERSION_EOI : IOAPIC_VERSION_ID;
+	return directed_eoi_is_enabled(ioapic->kvm) ? IOAPIC_VERSION_EOI :
+						      IOAPIC_VERSION_ID;
 }
 
 /**
@@ -209,6 +210,6 @@ bool __kvm_ioapic_ends(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic,
 void kvm_ioapic_write_eoi(struct kvm_vcpu *vcpu, struct kvm_ioapic *ioapic,
 			  gpa_t offset, u32 data)
 {
-	if (offset == IOAPIC_REG_EOI && is_enabled(ioapic->kvm))
+	if (offset == IOAPIC_REG_EOI && directed_eoi_is_enabled(ioapic->kvm))
 		kvm_ioapic_update_eoi(vcpu, data & 0xff, IOAPIC_DIRECTED_EOI);
 }

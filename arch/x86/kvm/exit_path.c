@@ -30,8 +30,8 @@ MODULE_PARM_DESC(ring_in_exit_path,
  * A debugger may want to see what comes after the instruction, which can take an
  * exit to user space.  On PREEMPT_RT an eventfd's lock sleeps.
  */
-static __always_inline bool ring(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
-				 gpa_t addr, int size, u64 value)
+static __always_inline bool fastpath_ring(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
+					  gpa_t addr, int size, u64 value)
 {
 	int ret;
 
@@ -51,7 +51,7 @@ static __always_inline bool ring(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 }
 
 /* A virtual PMU looks at the VM's event filter, which is kvm->srcu's. */
-static void count_instruction(struct kvm_vcpu *vcpu)
+static void fastpath_count_instruction(struct kvm_vcpu *vcpu)
 {
 	if (!vcpu_to_pmu(vcpu)->version)
 		return;
@@ -77,12 +77,12 @@ bool kvm_fastpath_pio_out(struct kvm_vcpu *vcpu, u16 port, int size)
 {
 	u32 value = kvm_rax_read(vcpu);
 
-	if (!ring(vcpu, KVM_PIO_BUS, port, size, value))
+	if (!fastpath_ring(vcpu, KVM_PIO_BUS, port, size, value))
 		return false;
 
 	++vcpu->stat.io_exits;
 	trace_kvm_pio(KVM_PIO_OUT, port, size, 1, &value);
-	count_instruction(vcpu);
+	fastpath_count_instruction(vcpu);
 
 	return true;
 }
@@ -101,11 +101,11 @@ EXPORT_SYMBOL_GPL(kvm_fastpath_pio_out);
 bool kvm_fastpath_mmio_write(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
 	if (kvm_is_apic_page(vcpu, gpa) ||
-	    !ring(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, 0))
+	    !fastpath_ring(vcpu, KVM_FAST_MMIO_BUS, gpa, 0, 0))
 		return false;
 
 	trace_kvm_fast_mmio(gpa);
-	count_instruction(vcpu);
+	fastpath_count_instruction(vcpu);
 
 	return true;
 }

@@ -20,7 +20,7 @@
  * fixed, edge and to one local APIC by its id.  NULL, for the long way, where it
  * isn't or there is nobody.
  */
-static struct kvm_vcpu *msi_target(struct kvm *kvm, const struct msi_msg *msg)
+static struct kvm_vcpu *irqfd_msi_target(struct kvm *kvm, const struct msi_msg *msg)
 {
 	struct kvm_apic_map *map;
 	struct kvm_lapic *apic;
@@ -50,8 +50,8 @@ static struct kvm_vcpu *msi_target(struct kvm *kvm, const struct msi_msg *msg)
 	return apic ? apic->vcpu : NULL;
 }
 
-static __always_inline int inject_msi(struct kvm *kvm,
-				      const struct kvm_kernel_irq_routing_entry *e)
+static __always_inline int irqfd_inject_msi(struct kvm *kvm,
+					    const struct kvm_kernel_irq_routing_entry *e)
 {
 	struct msi_msg msg = {
 		.address_lo = e->msi.address_lo,
@@ -61,7 +61,7 @@ static __always_inline int inject_msi(struct kvm *kvm,
 	struct kvm_lapic_irq irq;
 	struct kvm_vcpu *vcpu;
 
-	vcpu = msi_target(kvm, &msg);
+	vcpu = irqfd_msi_target(kvm, &msg);
 	if (!vcpu)
 		return -EWOULDBLOCK;
 
@@ -82,7 +82,7 @@ int kvm_arch_irqfd_inject(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *
 	int ret;
 
 	if (likely(e->type == KVM_IRQ_ROUTING_MSI)) {
-		ret = inject_msi(kvm, e);
+		ret = irqfd_inject_msi(kvm, e);
 		if (likely(ret != -EWOULDBLOCK))
 			return ret;
 	}
@@ -102,7 +102,7 @@ bool kvm_arch_irqfd_may_wait(const struct kvm_kernel_irq_routing_entry *e)
 
 #ifdef CONFIG_KVM_XEN
 /* Where user space has the page of shared info, or an error HVA. */
-static unsigned long shared_info_hva(struct kvm *kvm)
+static unsigned long irqfd_shared_info_hva(struct kvm *kvm)
 {
 	struct gfn_to_pfn_cache *gpc = &kvm->arch.xen.shinfo_cache;
 	unsigned long hva;
@@ -126,9 +126,9 @@ static unsigned long shared_info_hva(struct kvm *kvm)
  * is to provide the page.  The second part finds it there, unless it has been taken
  * away again.
  */
-static int map_shared_info(struct kvm *kvm)
+static int irqfd_map_shared_info(struct kvm *kvm)
 {
-	unsigned long hva = shared_info_hva(kvm);
+	unsigned long hva = irqfd_shared_info_hva(kvm);
 	struct page *page;
 	int idx, ret;
 
@@ -174,7 +174,7 @@ int kvm_arch_irqfd_page_in(struct kvm *kvm,
 		return -EFAULT;
 
 	kthread_use_mm(kvm->mm);
-	ret = map_shared_info(kvm);
+	ret = irqfd_map_shared_info(kvm);
 	kthread_unuse_mm(kvm->mm);
 	mmput(kvm->mm);
 

@@ -48,8 +48,8 @@
 #include "level_irq.h"
 
 /* Whatever other routes the pin's GSI has go down with it. */
-static void resample_pin(struct kvm *kvm, unsigned int irqchip,
-			 unsigned int pin)
+static void level_irq_resample_pin(struct kvm *kvm, unsigned int irqchip,
+				   unsigned int pin)
 {
 	int gsi, idx;
 
@@ -64,8 +64,8 @@ static void resample_pin(struct kvm *kvm, unsigned int irqchip,
 }
 
 /* Has the pin's GSI level irqfds?  A line that a state has up may be theirs then. */
-static bool has_level_irqfds(struct kvm *kvm, unsigned int irqchip,
-			     unsigned int pin)
+static bool level_irq_has_irqfds(struct kvm *kvm, unsigned int irqchip,
+				 unsigned int pin)
 {
 	bool found;
 	int gsi, idx;
@@ -81,7 +81,7 @@ static bool has_level_irqfds(struct kvm *kvm, unsigned int irqchip,
 /* IOAPIC */
 
 /* Once it has nothing in service, what it sends next is known. */
-static bool is_guess(struct kvm_ioapic *ioapic, int pin)
+static bool level_irq_is_guess(struct kvm_ioapic *ioapic, int pin)
 {
 	if (!ioapic->redirtbl[pin].fields.remote_irr)
 		ioapic->guessed &= ~BIT(pin);
@@ -111,14 +111,14 @@ u32 __kvm_ioapic_guesses(struct kvm_ioapic *ioapic, int vector)
 		if (ioapic->redirtbl[pin].fields.remote_irr &&
 		    ioapic->sent_vector[pin] == vector)
 			return 0;
-		if (is_guess(ioapic, pin))
+		if (level_irq_is_guess(ioapic, pin))
 			guesses |= BIT(pin);
 	}
 
 	return guesses;
 }
 
-static bool is_level_vector(struct kvm_vcpu *vcpu, int vector)
+static bool level_irq_is_level(struct kvm_vcpu *vcpu, int vector)
 {
 	return test_bit(VEC_POS(vector), vcpu->arch.apic->regs + APIC_TMR +
 					 REG_POS(vector));
@@ -144,12 +144,12 @@ void kvm_ioapic_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors)
 		if (vector != ioapic->redirtbl[pin].fields.vector &&
 		    kvm_apic_stale_eoi(vcpu, vector))
 			__set_bit(vector, vectors);
-		guess |= is_guess(ioapic, pin);
+		guess |= level_irq_is_guess(ioapic, pin);
 	}
 
 	for (vector = 0; guess && vector < 256; vector++)
 		if (!test_bit(vector, vectors) &&
-		    is_level_vector(vcpu, vector) &&
+		    level_irq_is_level(vcpu, vector) &&
 		    kvm_apic_stale_eoi(vcpu, vector))
 			__set_bit(vector, vectors);
 }
@@ -200,7 +200,7 @@ bool kvm_ioapic_withhold(struct kvm_ioapic *ioapic, int pin)
 
 	if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, state) &&
 	    !(ioapic->irr & BIT(pin) &&
-	      has_level_irqfds(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin)))
+	      level_irq_has_irqfds(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin)))
 		return false;
 
 	ioapic->resample |= BIT(pin);
@@ -256,7 +256,7 @@ void kvm_ioapic_resample(struct kvm_ioapic *ioapic)
 	spin_unlock(&ioapic->lock);
 
 	for_each_set_bit(pin, &pins, IOAPIC_NUM_PINS)
-		resample_pin(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin);
+		level_irq_resample_pin(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin);
 }
 
 /* PIC */
@@ -302,8 +302,8 @@ void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs)
 		if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
 					  state) &&
 		    !(s->irr & BIT(irq) &&
-		      has_level_irqfds(pic->kvm, SELECT_PIC(base + irq),
-				       base + irq)))
+		      level_irq_has_irqfds(pic->kvm, SELECT_PIC(base + irq),
+					   base + irq)))
 			continue;
 
 		pic->resample |= BIT(base + irq);
@@ -342,7 +342,7 @@ void kvm_pic_resample(struct kvm_pic *s, u16 irqs)
 	int irq;
 
 	for_each_set_bit(irq, &lines, PIC_NUM_PINS)
-		resample_pin(s->kvm, SELECT_PIC(irq), irq);
+		level_irq_resample_pin(s->kvm, SELECT_PIC(irq), irq);
 }
 
 /* Stale EOIs */

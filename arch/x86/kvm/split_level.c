@@ -123,25 +123,25 @@ void kvm_split_free(struct kvm *kvm)
 	kfree(kvm->arch.split_level);
 }
 
-static bool is_pin(struct kvm *kvm, unsigned int gsi)
+static bool split_is_pin(struct kvm *kvm, unsigned int gsi)
 {
 	return kvm->arch.split_level && gsi < kvm->arch.nr_reserved_ioapic_pins;
 }
 
-static bool nothing_in_service(struct kvm_split_level *split)
+static bool split_nothing_in_service(struct kvm_split_level *split)
 {
 	/* A glance without the lock, for whom what is yet to come doesn't matter. */
 	return data_race(bitmap_empty(split->in_service, SPLIT_MAX_PINS));
 }
 
-static bool is_for(struct kvm_lapic_irq *irq, struct kvm_vcpu *vcpu)
+static bool split_is_for(struct kvm_lapic_irq *irq, struct kvm_vcpu *vcpu)
 {
 	return kvm_apic_match_dest(vcpu, NULL, irq->shorthand, irq->dest_id,
 				   irq->dest_mode);
 }
 
-static bool is_level(struct kvm *kvm,
-		     struct kvm_kernel_irq_routing_entry *route)
+static bool split_is_level(struct kvm *kvm,
+			   struct kvm_kernel_irq_routing_entry *route)
 {
 	struct kvm_lapic_irq irq;
 
@@ -149,14 +149,14 @@ static bool is_level(struct kvm *kvm,
 	return irq.trig_mode;
 }
 
-static bool is_handled(struct kvm_vcpu *vcpu, int vector)
+static bool split_is_handled(struct kvm_vcpu *vcpu, int vector)
 {
 	/* A scan of the vCPU's may be at it, see above. */
 	return data_race(test_bit(vector, vcpu->arch.ioapic_handled_vectors));
 }
 
 /* Have each vCPU scan that @irq is for and that wouldn't notice its EOI. */
-static void make_handled(struct kvm *kvm, struct kvm_lapic_irq *irq)
+static void split_make_handled(struct kvm *kvm, struct kvm_lapic_irq *irq)
 {
 	DECLARE_BITMAP(vcpus, KVM_MAX_VCPUS) = {};
 	struct kvm_vcpu *vcpu;
@@ -167,7 +167,7 @@ static void make_handled(struct kvm *kvm, struct kvm_lapic_irq *irq)
 	kvm_bitmap_or_dest_vcpus(kvm, irq, vcpus);
 	for_each_set_bit(i, vcpus, KVM_MAX_VCPUS) {
 		vcpu = kvm_get_vcpu(kvm, i);
-		if (!vcpu || is_handled(vcpu, irq->vector))
+		if (!vcpu || split_is_handled(vcpu, irq->vector))
 			__clear_bit(i, vcpus);
 	}
 	if (!bitmap_empty(vcpus, KVM_MAX_VCPUS))
@@ -175,7 +175,7 @@ static void make_handled(struct kvm *kvm, struct kvm_lapic_irq *irq)
 }
 
 /* The message's EOI has to exit. */
-static void inhibit_avic(struct kvm *kvm)
+static void split_inhibit_avic(struct kvm *kvm)
 {
 	const int reason = APICV_INHIBIT_REASON_EDGE_EOI;
 
@@ -187,8 +187,8 @@ static void inhibit_avic(struct kvm *kvm)
  * While a message is in service others who raise the line have nothing to send:
  * they are told with its EOI.
  */
-static bool send_message(struct kvm *kvm, unsigned int gsi,
-			 struct kvm_kernel_irq_routing_entry *route)
+static bool split_send_message(struct kvm *kvm, unsigned int gsi,
+			       struct kvm_kernel_irq_routing_entry *route)
 {
 	struct kvm_split_level *split = kvm->arch.split_level;
 	struct split_message *message;
@@ -199,7 +199,7 @@ static bool send_message(struct kvm *kvm, unsigned int gsi,
 	message = &split->sent[gsi];
 	kvm_set_msi_irq(kvm, route, &irq);
 	if (!irq.trig_mode)
-		inhibit_avic(kvm);
+		split_inhibit_avic(kvm);
 
 	spin_lock(&split->lock);
 	if (!test_bit(gsi, split->in_service)) {
@@ -208,7 +208,7 @@ static bool send_message(struct kvm *kvm, unsigned int gsi,
 		message->route = *route;
 		message->irq = irq;
 		__set_bit(gsi, split->in_service);
-		make_handled(kvm, &irq);
+		split_make_handled(kvm, &irq);
 		trace_kvm_set_irq(gsi, 1, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID);
 		sent = kvm_set_msi(route, kvm, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
 				   1, false) > 0;
@@ -228,9 +228,9 @@ bool kvm_arch_irqfd_level_raise(struct kvm *kvm,
 	int nr;
 
 	nr = kvm_irq_map_gsi(kvm, routes, resampler->gsi);
-	if (nr && is_pin(kvm, resampler->gsi) &&
+	if (nr && split_is_pin(kvm, resampler->gsi) &&
 	    routes[0].type == KVM_IRQ_ROUTING_MSI)
-		return send_message(kvm, resampler->gsi, &routes[0]);
+		return split_send_message(kvm, resampler->gsi, &routes[0]);
 
 	return kvm_irqfd_level_raise_by(kvm, resampler->gsi, routes, nr);
 }
@@ -240,7 +240,7 @@ void kvm_arch_irqfd_level_retire(struct kvm *kvm,
 {
 	struct kvm_split_level *split = kvm->arch.split_level;
 
-	if (!is_pin(kvm, resampler->gsi))
+	if (!split_is_pin(kvm, resampler->gsi))
 		return;
 
 	spin_lock(&split->lock);
@@ -258,14 +258,14 @@ void kvm_arch_irqfd_level_rerouted(struct kvm *kvm)
 	struct kvm_split_level *split = kvm->arch.split_level;
 	unsigned int pin;
 
-	if (!split || nothing_in_service(split))
+	if (!split || split_nothing_in_service(split))
 		return;
 
 	spin_lock(&split->lock);
 	for_each_set_bit(pin, split->in_service, SPLIT_MAX_PINS) {
 		if (!kvm_irq_map_gsi(kvm, routes, pin) ||
 		    routes[0].type != KVM_IRQ_ROUTING_MSI ||
-		    !split->sent[pin].irq.trig_mode || is_level(kvm, &routes[0]))
+		    !split->sent[pin].irq.trig_mode || split_is_level(kvm, &routes[0]))
 			continue;
 		__clear_bit(pin, split->in_service);
 		kvm_irqfd_level_strand(kvm, pin);
@@ -274,7 +274,7 @@ void kvm_arch_irqfd_level_rerouted(struct kvm *kvm)
 }
 
 /* What has no route is masked, and waits for one. */
-static bool is_masked(struct kvm *kvm, unsigned int pin)
+static bool split_is_masked(struct kvm *kvm, unsigned int pin)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 
@@ -289,14 +289,14 @@ static bool is_masked(struct kvm *kvm, unsigned int pin)
  * @pins aren't in service any more.  Who raises before it's the pin's turn here
  * has sent a message, and is told nevertheless: it sends no second one then.
  */
-static void tell_acked(struct kvm *kvm, const unsigned long *pins)
+static void split_tell_acked(struct kvm *kvm, const unsigned long *pins)
 {
 	unsigned int pin;
 	int idx;
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	for_each_set_bit(pin, pins, SPLIT_MAX_PINS)
-		if (!is_masked(kvm, pin))
+		if (!split_is_masked(kvm, pin))
 			kvm_notify_acked_gsi(kvm, pin);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 }
@@ -316,20 +316,20 @@ void kvm_split_acked(struct kvm_vcpu *vcpu, int vector)
 	unsigned int pin;
 
 	/* What this EOI is for was noted before the vCPU had the interrupt. */
-	if (nothing_in_service(split))
+	if (split_nothing_in_service(split))
 		return;
 
 	spin_lock(&split->lock);
 	for_each_set_bit(pin, split->in_service, SPLIT_MAX_PINS) {
 		irq = &split->sent[pin].irq;
-		if (irq->vector == vector && is_for(irq, vcpu))
+		if (irq->vector == vector && split_is_for(irq, vcpu))
 			__set_bit(pin, acked);
 	}
 	bitmap_andnot(split->in_service, split->in_service, acked,
 		      SPLIT_MAX_PINS);
 	spin_unlock(&split->lock);
 
-	tell_acked(vcpu->kvm, acked);
+	split_tell_acked(vcpu->kvm, acked);
 }
 
 /**
@@ -348,7 +348,7 @@ void kvm_split_ended(struct kvm *kvm, unsigned int gsi)
 	struct kvm_split_level *split = kvm->arch.split_level;
 	DECLARE_BITMAP(acked, SPLIT_MAX_PINS) = {};
 
-	if (!is_pin(kvm, gsi))
+	if (!split_is_pin(kvm, gsi))
 		return;
 	gsi = array_index_nospec(gsi, kvm->arch.nr_reserved_ioapic_pins);
 
@@ -359,7 +359,7 @@ void kvm_split_ended(struct kvm *kvm, unsigned int gsi)
 	}
 	spin_unlock(&split->lock);
 
-	tell_acked(kvm, acked);
+	split_tell_acked(kvm, acked);
 }
 
 /**
@@ -382,7 +382,7 @@ void kvm_split_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors)
 	spin_lock(&split->lock);
 	for_each_set_bit(pin, split->in_service, SPLIT_MAX_PINS) {
 		irq = &split->sent[pin].irq;
-		if (test_bit(irq->vector, vectors) || !is_for(irq, vcpu))
+		if (test_bit(irq->vector, vectors) || !split_is_for(irq, vcpu))
 			continue;
 		/* Not by what is routed now: once its EOI has come, look anew. */
 		vcpu->arch.apic->stale_eoi = true;
@@ -412,7 +412,7 @@ void kvm_split_lapic_begin(struct kvm_vcpu *vcpu,
 	spin_lock(&split->lock);
 	before->nr = split->nr;
 	for_each_set_bit(pin, split->in_service, SPLIT_MAX_PINS)
-		if (is_for(&split->sent[pin].irq, vcpu))
+		if (split_is_for(&split->sent[pin].irq, vcpu))
 			__set_bit(pin, before->pins);
 	spin_unlock(&split->lock);
 }
@@ -447,7 +447,7 @@ void kvm_split_lapic_end(struct kvm_vcpu *vcpu, struct kvm_split_lapic *before)
 		if (before->directed && message->irq.trig_mode)
 			continue;
 		if ((test_bit(pin, before->pins) || message->nr > before->nr ||
-		     is_for(&message->irq, vcpu)) &&
+		     split_is_for(&message->irq, vcpu)) &&
 		    !kvm_apic_pending_eoi(vcpu, message->irq.vector))
 			__set_bit(pin, lost);
 	}
@@ -455,7 +455,7 @@ void kvm_split_lapic_end(struct kvm_vcpu *vcpu, struct kvm_split_lapic *before)
 		      SPLIT_MAX_PINS);
 	spin_unlock(&split->lock);
 
-	tell_acked(vcpu->kvm, lost);
+	split_tell_acked(vcpu->kvm, lost);
 }
 
 /**
@@ -514,9 +514,9 @@ int kvm_split_get(struct kvm *kvm, struct kvm_irq_routing __user *user)
 	return ret;
 }
 
-static int restore_message(struct kvm *kvm, struct split_message *messages,
-			   unsigned long *pins,
-			   const struct kvm_irq_routing_entry *entry)
+static int split_restore_message(struct kvm *kvm, struct split_message *messages,
+				 unsigned long *pins,
+				 const struct kvm_irq_routing_entry *entry)
 {
 	struct split_message *message;
 	unsigned int pin = entry->gsi;
@@ -579,14 +579,14 @@ int kvm_split_set(struct kvm *kvm, struct kvm_irq_routing __user *user)
 	if (!messages)
 		ret = -ENOMEM;
 	for (i = 0; i < routing.nr && !ret; i++)
-		ret = restore_message(kvm, messages, pins, &entries[i]);
+		ret = split_restore_message(kvm, messages, pins, &entries[i]);
 	if (ret)
 		goto out;
 
 	for_each_set_bit(pin, pins, SPLIT_MAX_PINS)
 		has_edge |= !messages[pin].irq.trig_mode;
 	if (has_edge)
-		inhibit_avic(kvm);
+		split_inhibit_avic(kvm);
 
 	spin_lock(&split->lock);
 	for_each_set_bit(pin, pins, SPLIT_MAX_PINS) {
@@ -600,7 +600,7 @@ int kvm_split_set(struct kvm *kvm, struct kvm_irq_routing __user *user)
 	bitmap_zero(others, SPLIT_MAX_PINS);
 	bitmap_set(others, 0, nr_pins);
 	bitmap_andnot(others, others, pins, SPLIT_MAX_PINS);
-	tell_acked(kvm, others);
+	split_tell_acked(kvm, others);
 
 out:
 	kfree(messages);

@@ -13,13 +13,13 @@
  *			and lowers again when it has quiesced
  *	guest		takes interrupts, looks after some of the devices or none,
  *			and acknowledges: kvm_irqfd_level_acked()
- *	unmasker	unmasks the pin: kvm_ioapic_withhold(), resample_pin().  With
+ *	unmasker	unmasks the pin: kvm_ioapic_withhold(), level_irq_resample_pin().  With
  *			RESTORE the line is up by a state that user space has set,
  *			which doesn't tell that it's level irqfds' (line is 0), and
  *			the device has signalled before that
  *	router		KVM_SET_GSI_ROUTING, the GSI having had no route before:
  *			kvm_irqfd_level_rerouted()
- *	worker		signal_work(), for an acknowledge that may not signal
+ *	worker		irqfd_resample_work(), for an acknowledge that may not signal
  *	device		one for each irqfd, with kvm_irqfd_level_raise().  It
  *			signals once, and then only if it still, or again, wants
  *			service when it is told through the resamplefd, as VFIO does
@@ -161,7 +161,7 @@ byte nr_resamplers;
 byte by_gsi;			/* kvm->irqfds.resamplers, of this GSI */
 bit routed;			/* has the GSI a route? */
 bit closing;			/* kvm_irqfd_release() has begun */
-bit working;			/* signal_work() runs */
+bit working;			/* irqfd_resample_work() runs */
 bit resampler_lock;
 
 /* The irqchip; its lock is held for a step. */
@@ -353,7 +353,7 @@ end:	atomic {
 		before = mine
 	};
 
-	/* resample_pin(): all of the GSI's routes, with the lock dropped */
+	/* level_irq_resample_pin(): all of the GSI's routes, with the lock dropped */
 	atomic {
 		srcu_read_lock(me);
 		r0 = by_gsi
@@ -403,7 +403,7 @@ proctype router(byte me)
 #endif
 
 #ifdef LEFT
-/* signal_work(), for either of the two resamplers */
+/* irqfd_resample_work(), for either of the two resamplers */
 proctype worker(byte me)
 {
 	byte k, i, mine;
@@ -436,7 +436,7 @@ inline kvm_irqfd_level_attach(a)
 	};
 	if
 	:: !r ->
-		/* add_resampler() */
+		/* irqfd_add_resampler() */
 		atomic {
 			nr_resamplers++;
 			r = nr_resamplers;
@@ -662,7 +662,7 @@ end:	do
 		:: else
 		fi
 	   }
-	/* inject_deferred(): kvm_irqfd_level_raise() */
+	/* irqfd_inject_deferred(): kvm_irqfd_level_raise() */
 	:: atomic {
 		irqfds[a].signalled && irqfds[a].live ->
 		use_irqfd(a);
@@ -771,7 +771,7 @@ proctype user(byte me)
 	:: me == 0 ->
 		begin(1);
 		begin(2);
-		/* gather(): the VM's pointers are cleared */
+		/* irqfd_gather(): the VM's pointers are cleared */
 		atomic {
 			closing = 1;
 			irqfds[1].live = 0;

@@ -263,7 +263,7 @@ end:	do
 			noted = (v -> 0 : noted);
 			lock = 0
 		};
-		/* tell_acked() */
+		/* split_tell_acked() */
 		if
 		:: v && !table ->
 			stranded = 1;
