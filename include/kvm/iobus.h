@@ -144,7 +144,7 @@ static __always_inline int kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
  * @len: how many bytes, or 0
  * @value: the value, as it is compared; 0 if it doesn't matter
  * @any_value: it doesn't matter
- * @item: whom it rang, or NULL for nobody
+ * @item: the item that it rang, or NULL
  *
  * What rang isn't forgotten for what didn't: a console or a timer beside a doorbell
  * would make the doorbell dearer with every byte.

@@ -29,8 +29,8 @@ struct kvm_io_device;
  * @read: put @len bytes into @val; 0 if done, else the next device is asked
  * @write: take @len bytes from @val, which has no alignment; 0 if done, else
  *	the next device is asked
- * @destructor: release the device; called with nobody able to reach it any more,
- *	and for a device with a range alone
+ * @destructor: release the device; called when no vCPU can reach it any more, and only
+ *	for a device with a range
  *
  * For a range @read and @write run in a read section of kvm->srcu and may
  * sleep.  For a point @write runs in an RCU read section and may not; and if it
@@ -60,7 +60,7 @@ struct kvm_io_device {
  * @addr: the address; set by kvm_io_bus_register_point()
  * @node: the bus's
  * @hole_gen: the last generation (kvm->iosignalfds.gen) in which there was no memory at
- *	the address, as far as anybody has looked; see kvm_io_bus_is_hole()
+ *	the address when it was last looked for; see kvm_io_bus_is_hole()
  */
 struct kvm_io_point {
 	struct kvm_io_device dev;
@@ -89,7 +89,7 @@ enum kvm_bus {
  * @ranges: the ranges, sorted; NULL for none.  Written under kvm->slots_lock
  * @nr_devs: how many entries of @ranges have a device; under kvm->slots_lock
  * @next_seq: for the next range; under kvm->slots_lock
- * @points: the points by address, written under the lock of whoever has them
+ * @points: the points by address, written under the lock of the code that owns them
  * @nr_points: how many points there are of each class of addresses, by which most
  *	writes to where there is none are told; the same lock
  */
@@ -110,8 +110,8 @@ struct kvm_io_bus {
  * @mask: which bits of the value mattered
  * @bus_len: the bus and how many bytes, in one
  *
- * The vCPU's own.  @item may be long gone: it is one again only for who finds
- * the generation to be the same within an RCU read section.
+ * Only the vCPU reads and writes it.  @item may have been freed: the vCPU may use it only
+ * in an RCU read section in which it has found the generation to be the same.
  */
 struct kvm_ring {
 	struct iosignalfd_item *item;

@@ -60,7 +60,7 @@ struct kvm_irqfd_count {
 /**
  * struct kvm_kernel_irqfd - what ties an eventfd to a GSI
  * @wait: the irqfd's place on @wqh, always the first
- * @vm: the VM, for whoever handles an event; NULL before the irqfd is complete
+ * @vm: the VM, for the handling of an event; NULL before the irqfd is complete
  *	and once its VM is closing.  Read under @wqh's lock or kvm_irqfd_srcu
  * @gsi: the GSI
  * @eventfd: the eventfd; the irqfd holds a reference to the context, none to
@@ -69,23 +69,23 @@ struct kvm_irqfd_count {
  * @at_once: what was injected in the wake-up; under @wqh's lock
  * @flags: see irqfd.c
  * @deferred: how often an event was left to work; under @wqh's lock
- * @done: how many of these are done; who has counted the last one doesn't look at
- *	the irqfd any more
+ * @done: how many of these are done; written by the lane's worker, which doesn't
+ *	look at the irqfd any more once it has counted the last one
  * @pending_link: on the list of its lane
  * @lane: of kvm->irqfds.lanes the one that it is in, unless it is idle; written by
- *	who has set IRQFD_PENDING
+ *	the context that has set IRQFD_PENDING
  * @own_lane: the one that it is in if its injection may have to wait
  * @from_work: what was injected from work; written by the lane's work alone
  * @told: what of @at_once and @from_work is in the VM's statistics already; under
  *	kvm->irqfds.lock
- * @kvm: the VM, for whoever keeps it alive by other means: the owner of the
- *	shutdown, and the architecture's bypass callbacks
+ * @kvm: the VM, for those that keep it alive by other means: the owner that ends
+ *	the irqfd, and the architecture's bypass callbacks
  * @wqh: the eventfd's wait queue, as long-lived as @eventfd
  * @file: the eventfd's file as long as it's open and the irqfd LIVE, without a
  *	reference: get_file_active()
  * @link: in kvm->irqfds.items; read under RCU and kvm_irqfd_srcu, changed under
  *	kvm->irqfds.lock
- * @closing_link: on the list of who is closing the VM
+ * @closing_link: on VM close's list
  * @hung_up_link: on kvm->irqfds.hung_up, where a hang-up can't end it at once
  * @rcu: frees it when no reader of kvm->irqfds.items can see it any more
  * @resampler: a level irqfd's GSI, else NULL
@@ -98,8 +98,8 @@ struct kvm_irqfd_count {
  * @producer: the other end, while connected; under kvm->irqfds.lock
  * @bypass_link: in kvm->irqfds.bypassed while a producer is or gets connected
  *
- * Who moves an irqfd through its life, and under what, is told at the head of
- * virt/kvm/irqfd.c.
+ * The head of virt/kvm/irqfd.c says what moves an irqfd through its life, and under
+ * which locks.
  */
 struct kvm_kernel_irqfd {
 	/*
@@ -133,7 +133,7 @@ struct kvm_kernel_irqfd {
 
 	__cacheline_group_end_aligned(work);
 
-	/* Begin and end, acknowledges, bypass, and who reads debugfs. */
+	/* Begin and end, acknowledges, bypass, and readers of debugfs. */
 	struct file *file;
 	struct hlist_node link;
 	struct list_head closing_link;

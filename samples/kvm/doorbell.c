@@ -95,8 +95,8 @@ static bool take_rings(struct doorbell *db)
  * when @wait was put in, and has been at every signal since.
  *
  * A hang-up can't detach from here: that wants the doorbell's lock, which is
- * outside this one.  The entry stays in the queue till the work has taken it
- * out; whoever still has the eventfd's context rings till then.
+ * outside this one.  The entry stays in the queue until the work has taken it
+ * out; until then a signal by the eventfd's context still rings.
  */
 static int on_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync,
 		     void *key)
@@ -127,7 +127,7 @@ static void on_poll(struct file *file, wait_queue_head_t *wqh, poll_table *pt)
 
 /*
  * After the removal on_wakeup() is not running and won't be called again, so
- * nobody queues the work from then on.  An instance that is queued already, or
+ * the work isn't queued any more.  An instance that is queued already, or
  * is waiting for the lock, finds that there is nothing to do, or that a new
  * eventfd is attached which hasn't hung up.
  */
@@ -203,8 +203,8 @@ static int attach_rings(struct doorbell *db, int fd)
 	vfs_poll(fd_file(f), &rings->poll);
 
 	/*
-	 * Rings of before are rings.  A writer may be asleep since then for
-	 * want of room, and nobody but the one who made room will wake it.
+	 * What was in the counter before counts as rings.  A writer may sleep
+	 * because the counter was full; only the code that makes room wakes it.
 	 */
 	spin_lock_irq(&rings->wqh->lock);
 	if (take_rings(db))
@@ -243,8 +243,8 @@ static void detach_signals(struct doorbell *db)
 		return;
 
 	/*
-	 * Waits for on_timer(), and takes back what it started.  Nobody else
-	 * starts the timer without the lock.
+	 * Waits for on_timer(), and takes back what it started.  All others
+	 * start the timer under the lock.
 	 */
 	timer_delete_sync(&signals->timer);
 	WRITE_ONCE(signals->left, 0);
@@ -288,8 +288,8 @@ static long attach(struct doorbell *db, unsigned int cmd, const s32 __user *arg)
 }
 
 /*
- * The doorbell's lock keeps the context while this lasts, which is why a caller
- * who has a (Unix) signal pending is sent away before all is done.
+ * The doorbell's lock is held for as long as this lasts, so a caller that has a
+ * (Unix) signal pending returns before all is done.
  */
 static long signal_now(struct doorbell *db, u32 count)
 {

@@ -62,7 +62,8 @@ struct doorbell_counts {
 /*
  * Let DOORBELL_SIGNAL signal the eventfd in the argument, -1: none any more,
  * which stops the timer.  EBUSY if there is one already.  The doorbell keeps
- * the eventfd, but not its file: signals go on after the last close, to nobody.
+ * the eventfd, but not its file: after the last close the timer still signals,
+ * though no descriptor is left to see it.
  */
 #define DOORBELL_ATTACH_SIGNALS	_IOW(DOORBELL_IO, 1, __s32)
 

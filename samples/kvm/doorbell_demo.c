@@ -340,9 +340,9 @@ static void interrupt(struct sleeper *s, unsigned int irq, int fd, int doorbell)
 }
 
 /*
- * The timer waits for nobody.  An interrupt that comes before the last one was
- * taken is one with it, and which do is up to the machine; what is still
- * missing then, so that the guest's routine ends, user space adds.
+ * The timer doesn't wait for the guest.  An interrupt that comes before the guest
+ * has taken the last one merges with it; how many do depends on the machine.  User
+ * space adds what is missing then, so that the guest's routine ends.
  */
 static void interrupt_by_timer(struct sleeper *s, unsigned int irq, int fd,
 			       int doorbell)
@@ -407,8 +407,8 @@ static void show_interrupts(struct sleeper *s)
 }
 
 /*
- * A closed eventfd can't be signalled any more, except by who has its context
- * and not its file: the module.  So it is the witness that the irqfd is gone.
+ * A closed eventfd can only be signalled by its context, which the module holds.
+ * So the module can show that the irqfd is gone.
  * Returns the eventfd that took its place.
  */
 static int show_hang_up(struct sleeper *s)

@@ -2,10 +2,10 @@
 /*
  * The numbers by which user space knows eventfds.
  *
- * An eventfd has a number of its own, which its descriptors' fdinfo tells, and
- * nothing else does.  To ask for it with each registration would cost more than
- * the registration.  So it is asked for when somebody wants to read it: of all
- * eventfds that the VM's process has open, or of one whose file is at hand.
+ * An eventfd has a number of its own, which only its descriptors' fdinfo shows.  To ask
+ * for it at each registration would cost more than the registration.  So it is asked
+ * for when a debugfs file is read: of all eventfds that the VM's process has open, or
+ * of one whose file is at hand.
  */
 
 #include <linux/eventfd.h>
@@ -19,7 +19,7 @@
 
 #include "eventfd_ids.h"
 
-/* Whoever made the VM, if it is still there and hasn't become another program. */
+/* The process that made the VM, unless it has ended or executes another program. */
 static struct task_struct *eventfd_ids_get_owner(struct kvm *kvm)
 {
 	struct pid *pid = find_get_pid(READ_ONCE(kvm->userspace_pid));
@@ -36,7 +36,7 @@ static struct task_struct *eventfd_ids_get_owner(struct kvm *kvm)
 }
 
 /**
- * kvm_eventfd_file_id - which eventfd is this, for who has its file
+ * kvm_eventfd_file_id - the number of the eventfd that a file is of
  * @file: an eventfd's file
  *
  * Context: process context with @file held; takes the eventfd's wait queue lock.

@@ -2,16 +2,16 @@
 /*
  * KVM's I/O buses: which device a guest's access goes to.
  *
- * Ranges stand in a sorted array that is never changed in place but for one
- * thing, taking a device out.  Adding one publishes a new array and leaves the
- * old one to RCU; nobody waits.  Taking one out clears its entry and needs no
- * memory, so it can't fail; the hole goes with the next array.
+ * Ranges stand in a sorted array.  Registering a device publishes a new array and
+ * frees the old one by RCU; no caller waits.  Unregistering a device clears its entry
+ * in place and needs no memory, so it can't fail; the next array leaves the entry out.
+ * Nothing else changes an array in place.
  *
- * The array is RCU's, the devices are kvm->srcu's: a handler may sleep, so a
- * device may go only after a grace period of kvm->srcu, while an array is looked
- * at for a few instructions.  Had arrays to wait for kvm->srcu as well, each
- * registration would either wait or leave a callback in whose grace period the
- * next memslot change would be stuck.
+ * RCU protects the array, and kvm->srcu the devices.  A handler may sleep, so a device
+ * may be freed only after a grace period of kvm->srcu, but a reader is in the array for
+ * a few instructions.  If arrays were freed by kvm->srcu as well, each registration
+ * would either wait, or leave a callback whose grace period would hold up the next
+ * change of memslots.
  *
  * Points stand in a hash table by address.
  */
@@ -56,21 +56,22 @@ static const struct rhashtable_params point_params = {
 };
 
 /*
- * A vCPU that has learned that a registration is done must find it.
+ * A vCPU that has seen that a registration is done must find the device.
  *
- * It may have learned that by an ordinary load in the guest, as the guest's own
- * threads tell each other things.  An exit orders instructions, not loads: on arm64
- * the entry to EL2 keeps our loads behind the guest's only where a branch depended
- * on these.  A read barrier orders all loads of this processor, the guest's among
- * them; where the vCPU has moved to another processor, the scheduler has done so.
- * It pairs with whatever ordered the announcement behind the publishing: the
- * registering side's return is a full barrier.
+ * The guest may have seen that by an ordinary load, as its threads tell each other
+ * things by memory.  An exit orders instructions, not loads: on arm64 the entry to EL2
+ * keeps KVM's loads behind the guest's only where a branch depended on these.  A read
+ * barrier orders all loads of this processor, including the guest's.  If the vCPU has
+ * moved to another processor, the scheduler has ordered them.  The barrier pairs with
+ * the full barrier at the return of the registration, before which no announcement can
+ * be made.
  *
- * A vCPU that stored before it wrote to the address, and whose store wasn't seen by a
- * load that follows the registration, must find it, too.  That takes a full barrier
- * between the guest's store and our loads, and taking kvm->srcu after the exit is one.
- * The exit path doesn't take it, but what is not found there is looked for again
- * under kvm->srcu.
+ * There is a second case: the vCPU stored before it wrote to the address, and a load
+ * that followed the registration didn't see that store.  Then the vCPU must find the
+ * device as well.  That needs a full barrier between the guest's store and KVM's loads;
+ * srcu_read_lock(&kvm->srcu) after the exit is one.  The exit path doesn't take
+ * kvm->srcu, but kvm_io_bus_write() looks again, under kvm->srcu, for what the exit
+ * path hasn't found.
  */
 static void iobus_see_what_was_announced(void)
 {
@@ -146,8 +147,8 @@ int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,
  * @bus_idx: the bus it was registered on
  * @point: the device
  *
- * Readers may be in it until an RCU grace period has passed; the caller, whose
- * it is again, doesn't free it before that.
+ * Readers may be in it until an RCU grace period has passed; the caller owns it again
+ * and doesn't free it before that.
  * Context: the caller's lock.  Neither allocates nor waits.
  */
 void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
@@ -187,8 +188,8 @@ static struct kvm_io_point *iobus_next_point(struct kvm_io_point *prev)
  * @addr: the address
  * @prev: where the walk stands; NULL for the first
  *
- * Context: an RCU read section.  The result may be used beyond it by who holds
- * the lock that excludes registrations.
+ * Context: an RCU read section.  A caller that holds the lock that excludes
+ * registrations may use the result beyond it.
  * Return: the next point, or NULL after the last.
  */
 struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
@@ -251,8 +252,8 @@ static bool iobus_may_end_in_next_page(gpa_t addr)
  * @val: the bytes, without any alignment
  *
  * All of kvm_io_bus_write() that may be done in the exit path.  On KVM_FAST_MMIO_BUS no
- * device takes a write that may be one half of a store: who knows more of it has to
- * write both halves.
+ * device takes a write that may be one half of a store: the emulator, which knows the
+ * whole store, writes both halves later.
  * Context: any that may take an RCU read section and the locks of a signal; with
  * interrupts off not on PREEMPT_RT, where these sleep.
  * Return: 0 when a device took it; -EFAULT when the write is a device's that had to
@@ -276,7 +277,7 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 
 	rcu_read_lock();
 	point = iobus_first_point(points, addr);
-	/* With nobody there one entry is enough for whatever is written. */
+	/* With no device at the address one entry is enough for all values. */
 	any_value |= !point;
 	for (; point && ret == -EOPNOTSUPP; point = iobus_next_point(point))
 		ret = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
@@ -482,7 +483,7 @@ int kvm_io_bus_read(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 }
 
 /**
- * kvm_io_bus_get_dev - who is at this address?
+ * kvm_io_bus_get_dev - which device is at this address?
  * @kvm: the VM
  * @bus_idx: the bus
  * @addr: the address
@@ -543,10 +544,10 @@ static void iobus_merge_range(struct kvm_io_ranges *new,
  * An access by an instruction that comes after the return finds the device.
  * Ranges may overlap.
  *
- * The return is a full memory barrier on the caller's side and nothing on anybody
- * else's: no reader has been waited for.  Where a caller tells others by a flag of its
- * own that its device is ready, these read the flag with smp_load_acquire(), and the
- * caller sets it with smp_store_release().
+ * The return is a full memory barrier for the caller, and for no other processor: the
+ * function hasn't waited for any reader.  A caller that sets a flag of its own once its
+ * device is ready does so with smp_store_release(), and readers of the flag use
+ * smp_load_acquire().
  * Context: kvm->slots_lock.  Waits for no reader.
  * Return: 0; -ENOSPC when %NR_IOBUS_DEVS ranges are registered; -ENOMEM.
  */
@@ -593,7 +594,7 @@ int kvm_io_bus_register_dev(struct kvm *kvm, enum kvm_bus bus_idx, gpa_t addr,
  * @bus_idx: the bus
  * @dev: the device; if it isn't on the bus, nothing is done
  *
- * When this returns nobody is in the device's handlers, and nobody finds it.
+ * When this returns no vCPU is in the device's handlers, and none finds it any more.
  * Context: kvm->slots_lock, and no read section of kvm->srcu.  Waits for a grace
  * period of that, because the device's handlers may sleep and its memory may be the
  * caller's.
@@ -645,7 +646,7 @@ static void iobus_destroy(struct kvm_io_bus *bus)
 	}
 
 	kvfree(ranges);
-	/* Waits for whoever makes the table larger; doesn't look at the points. */
+	/* Waits for a resize of the table; doesn't look at the points. */
 	rhltable_destroy(&bus->points);
 }
 
@@ -686,8 +687,8 @@ fail:
  * @kvm: the VM, with or without buses
  *
  * The points are the caller's to free, after this.
- * Context: VM destruction: no vCPU runs, no ioctl can come, nobody holds a
- * reference, so no lock is needed and no grace period either.
+ * Context: VM destruction: no vCPU runs, no ioctl can come, and there is no reference
+ * to the VM, so no lock is needed and no grace period either.
  */
 void kvm_io_bus_destroy(struct kvm *kvm)
 {

@@ -85,7 +85,7 @@ struct iosignalfd_spec {
  * @unlogged_gen: for which memslots @post is known to be in no dirty log; under @lock
  * @rings: how often it has signalled; under @lock
  * @group: where it belongs
- * @watch: looks out for the eventfd's hang-up; NULL for nobody
+ * @watch: looks out for the eventfd's hang-up; NULL without HANGUP
  * @watch_node: in @watch's list
  * @vm_node: in kvm->iosignalfds.items
  * @rcu: for the memory
@@ -286,7 +286,7 @@ static int iosignalfd_post(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 	/*
 	 * KVM_SET_USER_MEMORY_REGION publishes memslots with a log, waits for a
 	 * grace period, which is a full barrier, and returns.  So either this finds
-	 * other memslots, or whoever reads memory after that return finds the value.
+	 * other memslots, or a read of memory after that return finds the value.
 	 */
 	smp_mb();
 	if (likely(iosignalfd_memslots_gen(vcpu->kvm) == item->unlogged_gen))
@@ -331,12 +331,12 @@ static __always_inline int iosignalfd_ring_item(struct kvm_vcpu *vcpu,
  * @vcpu: the vCPU that writes
  * @item: the registration
  * @addr: the address
- * @len: how many bytes; 0 for who knows nothing but the address
+ * @len: how many bytes; 0 where nothing but the address is known
  * @value: the value that is written; bits above @len bytes don't matter
  *
- * A vCPU in the exit path waits for the item's lock with interrupts off.  So
- * whoever holds the lock has them off as well, and no softirq makes that wait
- * longer than a store and a signal take.  The signal alone has interrupts off
+ * A vCPU in the exit path waits for the item's lock with interrupts off.  So every
+ * holder of the lock has interrupts off as well: no softirq can run in the holder and
+ * make that wait longer than a store and a signal take.  The signal has interrupts off
  * anyway, for the eventfd's own lock.
  *
  * Context: an RCU read section in which @item was found, or interrupts off; on
@@ -349,7 +349,7 @@ int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 	return iosignalfd_ring_item(vcpu, item, addr, len, value, false);
 }
 
-/* Store what those who share the write want stored, to none after one that faults. */
+/* Store the value for all items that share the write, up to the first fault. */
 static int iosignalfd_post_all(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
 			       int len, u64 value)
 {
@@ -392,8 +392,8 @@ static int iosignalfd_post_and_ring_all(struct kvm_vcpu *vcpu,
 
 /*
  * Return: 0; -EFAULT if a value can't be stored, so that the write is user space's
- * and no eventfd has been signalled for it; -EAGAIN for a write that isn't to be
- * remembered as nobody's: it is for the long way, or the registrations have gone.
+ * and no eventfd has been signalled for it; -EAGAIN if the vCPU mustn't remember that
+ * the write rings nothing: it is for the long way, or the registrations have gone.
  */
 static int iosignalfd_post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
 				    gpa_t addr, int len, u64 value)
@@ -421,23 +421,23 @@ static int iosignalfd_post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_ite
 }
 
 /*
- * A vCPU remembers what became of a write, so that it needn't look for it again,
- * until groups or items change.
+ * A vCPU remembers which item a write rang, or that it rang none, so that it needn't
+ * look again, until groups or items change.
  *
- * An assign begins a new generation when what it adds can be found, so that whoever
- * has seen the assign return doesn't rely on having found nothing.  A removal does
- * so between taking an item out and giving it to RCU.  So who finds the generation
- * to be that of an item it remembers, in a read section, has the item for the
- * length of that section, as if it had looked it up.
+ * An assign begins a new generation when the new item can be found.  So a vCPU that
+ * has seen the assign return doesn't rely on having found nothing before.  A removal
+ * begins a new generation after it has taken the item out and before it gives the item
+ * to RCU.  So a vCPU that finds, in a read section, the generation of an item that it
+ * remembers, may use the item for the rest of that section, as if it had looked it up.
  */
 static void iosignalfd_forget_all(struct kvm *kvm)
 {
 	unsigned long gen = READ_ONCE(kvm->iosignalfds.gen);
 
 	/*
-	 * A full barrier.  Whoever reads the new generation finds groups, items and
-	 * memslots as they are; and what the caller loads from here on is loaded
-	 * after, see see_what_was_announced().
+	 * A full barrier.  A reader of the new generation finds groups, items and
+	 * memslots as they are now; and the caller's later loads come after this, see
+	 * iobus_see_what_was_announced().
 	 */
 	while (!try_cmpxchg(&kvm->iosignalfds.gen, &gen, gen + 1))
 		;
@@ -551,16 +551,16 @@ static struct iosignalfd_group *iosignalfd_find_group(struct kvm *kvm,
 }
 
 /*
- * Does the item's eventfd still have a file, so that someone can know of it?
+ * Does the item's eventfd still have a file, by which user space can know of it?
  *
- * An eventfd has one file at most, and the item holds no reference to it, nor could
- * it be told of its end at no cost for the signal.  So what is at the file's address
- * is read, whatever it is by now: it is that file, and nobody has freed it, if it
- * has references and points to the eventfd.  The item holds the eventfd, so that
- * nothing else comes to be at its address, to which another file could point.
+ * An eventfd has at most one file.  The item holds no reference to the file, and to be
+ * told of its release would cost each signal something.  So this reads what is at the
+ * file's address now.  It is still that file, and not freed, if it has references and
+ * points to the eventfd.  The item holds the eventfd, so nothing else can come to be at
+ * the eventfd's address, and no other file can point there.
  *
- * What isn't the file any more has the looks of it by chance at most; then an
- * assignment is refused that needn't be.  No living file is taken for a dead one.
+ * Memory that is no longer the file can look like it only by chance; then an assign is
+ * refused that needn't be.  A living file is never taken for a dead one.
  */
 static bool iosignalfd_alive(const struct iosignalfd_item *item)
 {
@@ -629,9 +629,9 @@ obstacle_in_group(struct kvm *kvm, struct iosignalfd_group *group,
 }
 
 /*
- * One that takes some of the writes of @spec and doesn't share them, with @alive one
- * whose eventfd is alive; or NULL.  @group is where @spec's item belongs; NULL if
- * there is none yet.
+ * An item that takes some of the writes of @spec and doesn't share them, or NULL.  With
+ * @alive only one whose eventfd has a file.  @group is where @spec's item belongs; NULL
+ * if there is none yet.
  */
 static struct iosignalfd_item *iosignalfd_find_obstacle(struct kvm *kvm,
 							const struct iosignalfd_spec *spec,
@@ -773,8 +773,8 @@ static void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item
 }
 
 /*
- * Registrations that are in the way end, if nobody can know their eventfds any more.
- * All of them, or one has to stay: then -EEXIST.
+ * End the registrations that are in the way, if none of their eventfds has a file any
+ * more; else -EEXIST, and all of them stay.
  */
 static int iosignalfd_make_room(struct kvm *kvm, const struct iosignalfd_spec *spec,
 				struct iosignalfd_group **group)
@@ -795,7 +795,7 @@ static int iosignalfd_make_room(struct kvm *kvm, const struct iosignalfd_spec *s
 	return 0;
 }
 
-/* One with which @spec's item would share its writes, and whose eventfd is dead. */
+/* An item that would share @spec's writes, and whose eventfd has no file any more. */
 static struct iosignalfd_item *iosignalfd_dead_sharer(struct kvm *kvm,
 						      struct iosignalfd_group *group,
 						      const struct iosignalfd_spec *spec)
@@ -854,17 +854,17 @@ static int iosignalfd_insert_item(struct kvm *kvm, const struct iosignalfd_spec 
 			return 0;
 	}
 
-	/* Nobody has seen it: no grace period to sit out. */
+	/* No vCPU can have seen it, so it needs no grace period. */
 	xa_destroy(&group->values);
 	kfree(group);
 	return ret;
 }
 
 /*
- * End some of the registrations whose eventfds have hung up.  The work does this,
- * a few at a time, and so does whoever changes registrations, since it may be
- * there before the work.  Those that are left then are in nobody's way: who meets
- * one knows it.
+ * End some of the registrations whose eventfds have hung up.  The work does this, a few
+ * at a time.  So does each ioctl that changes registrations, since it may come before
+ * the work.  Those that are left are in no assign's way, as it sees that they have hung
+ * up.
  */
 static void iosignalfd_reap_some(struct kvm *kvm)
 {
@@ -1316,7 +1316,7 @@ void kvm_iosignalfd_create_debugfs(struct kvm *kvm)
 
 /* The VM's life */
 
-/* What a ring needs stands together, and whoever assigns writes to other lines. */
+/* What a ring reads stands together; an assign writes to other cache lines. */
 static void iosignalfd_assert_layout(void)
 {
 	CACHELINE_ASSERT_GROUP_MEMBER(typeof_member(struct kvm, iosignalfds),
@@ -1403,9 +1403,9 @@ void kvm_iosignalfd_stop(struct kvm *kvm)
  * @kvm: the VM
  *
  * Context: VM destruction, after kvm_iosignalfd_stop() and kvm_io_bus_destroy():
- * no vCPU runs, no ioctl can come, nobody holds a reference, so no lock is needed
- * and no grace period either, and no table has the groups in it, not even one
- * that is being made larger.
+ * no vCPU runs, no ioctl can come, and there is no reference to the VM, so no lock is
+ * needed and no grace period either.  No table has the groups in it, not even one that
+ * is being resized.
  */
 void kvm_iosignalfd_destroy(struct kvm *kvm)
 {

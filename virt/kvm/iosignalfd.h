@@ -12,9 +12,9 @@
 	 KVM_IOSIGNALFD_FLAG_ANY_FD)
 
 /*
- * What KVM_CAP_IOSIGNALFD_FANOUT tells: how many may share a write.  They are all
- * signalled without a chance to be preempted, each of which takes as long as whoever
- * waits for it to be woken: some microseconds, so a fraction of a millisecond in all.
+ * What KVM_CAP_IOSIGNALFD_FANOUT tells: how many may share a write.  The vCPU signals
+ * all of them without being preempted.  Each signal takes as long as it takes to wake a
+ * waiter, some microseconds, so all of them take a fraction of a millisecond.
  */
 #define KVM_IOSIGNALFD_MAX_FANOUT	64
 

@@ -2,19 +2,18 @@
 /*
  * Learning that an eventfd has hung up: that its last file was closed.
  *
- * What waits on an eventfd is looked at with each signal.  So there is one watch
- * for a VM and an eventfd, however many items ring it, and only where it was
- * asked for.
+ * Each signal walks the eventfd's wait queue.  So a VM has one watch for an eventfd,
+ * whatever number of items rings it, and only if an item asked for it (HANGUP).
  *
- * The hang-up finds the wait queue locked and can do no more than leave word: it
- * puts the watch on kvm->iosignalfds.gone and has kvm->iosignalfds.reap run.
+ * The hang-up comes with the wait queue locked, where no item can be removed.  It puts
+ * the watch on kvm->iosignalfds.gone and queues kvm->iosignalfds.reap.
  *
  *	WATCHING --last item leaves--> freed
  *	   |
  *	hang-up, under the queue's lock
  *	   v
- *	  GONE --last item leaves, taken off kvm->iosignalfds.gone--> freed by whom
- *							  took it from there
+ *	  GONE --last item leaves, taken off kvm->iosignalfds.gone--> freed by the
+ *							  one that took it off
  */
 
 #include <linux/file.h>
@@ -56,7 +55,7 @@ static void iosignalfd_watch_queue(struct file *file, wait_queue_head_t *queue,
 
 	watch->queue = queue;
 
-	/* Behind the consumers, who are in more of a hurry. */
+	/* Behind the consumers, which shouldn't wait for it. */
 	spin_lock_irq(&queue->lock);
 	__add_wait_queue_entry_tail(queue, &watch->wait);
 	spin_unlock_irq(&queue->lock);
@@ -100,8 +99,8 @@ static struct iosignalfd_watch *iosignalfd_new_watch(struct kvm *kvm, struct fil
  * @node: the item's, to be put into the watch's list
  * @watch: where the watch is put; the item must leave it by iosignalfd_unwatch()
  *
- * The VM's watch is found without a look at who else waits on the eventfd: there
- * may be any number of these, and the wait queue's lock has interrupts off.
+ * The VM's watch is found without a walk of the eventfd's wait queue: there may be any
+ * number of waiters, and the queue's lock has interrupts off.
  * Context: process context, kvm->iosignalfds.lock; the caller holds @file, so
  * that there is no hang-up yet, and the item a reference to the eventfd.
  * Return: 0, or -ENOMEM with nothing done.
@@ -128,8 +127,8 @@ int iosignalfd_watch(struct kvm *kvm, struct file *file,
  *	has hung up, when it is taken off kvm->iosignalfds.gone
  * @node: the item's
  *
- * Context: kvm->iosignalfds.lock, or nobody else sees the VM; the item still has
- * its reference to the eventfd.
+ * Context: kvm->iosignalfds.lock, or VM destruction; the item still has its reference
+ * to the eventfd.
  */
 void iosignalfd_unwatch(struct iosignalfd_watch *watch, struct list_head *node)
 {

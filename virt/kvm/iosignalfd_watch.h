@@ -13,7 +13,7 @@
  * @kvm: the VM; it outlives the watch
  * @eventfd: the eventfd, by which the watch is found in kvm->iosignalfds.watches;
  *	the items hold it
- * @items: who is to be told; not empty until the last has left, under
+ * @items: the items that ring the eventfd; not empty until the last has left, under
  *	kvm->iosignalfds.lock
  * @gone: the eventfd has hung up; set under the lock of its wait queue
  * @gone_node: in kvm->iosignalfds.gone from then on

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Acknowledge notifiers: who is told that the guest has acknowledged a GSI.
+ * Acknowledge notifiers: what is called when the guest has acknowledged a GSI.
  *
  * Devices of the kernel's own are on a list.  There is one at most, x86's PIT,
  * and the list is changed under kvm->irq_lock and read under kvm->irq_srcu, under
@@ -100,7 +100,7 @@ static void irq_ack_notify_pin(struct kvm *kvm, unsigned int irqchip,
  * kvm_notify_acked_irq - the guest has acknowledged an irqchip's pin
  * @kvm: the VM
  * @irqchip: the irqchip
- * @pin: its pin; one without a GSI is nobody's business
+ * @pin: its pin; nothing happens if it has no GSI
  *
  * Context: as kvm_notify_acked_gsi(), without the read section.
  */

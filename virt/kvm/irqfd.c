@@ -5,8 +5,8 @@
  *	          KVM_IRQFD
  *	              |
  *	              v
- *	NEW	on the eventfd's wait queue, so that nobody else can have the
- *	 |	eventfd; owned by who assigns; @vm is NULL, so events stay in
+ *	NEW	on the eventfd's wait queue, so that no other irqfd can have the
+ *	 |	eventfd; owned by the assign; @vm is NULL, so events stay in
  *	 |	the counter
  *	 |
  *	 | irqfd_publish(), under the wait queue's lock: sets @vm, ends the
@@ -15,42 +15,46 @@
  *	LIVE	an event is taken from the counter and injected in the wake-up,
  *	 |	or left to the VM's worker
  *	 |
- *	 | irqfd_own(): of DEASSIGN, hang-up and VM close one gets it
+ *	 | irqfd_own(): one of DEASSIGN, hang-up and VM close becomes the owner
  *	 v
- *	ENDING	the owner ends the bypass and sees to it that no event comes in any
- *	 |	more, under the wait queue's lock, so that a wake-up in progress is
- *	 |	over; it waits for what was left to work, and ends acknowledge
- *	 |	notification.  One that DEASSIGN ends stays on the queue until then
+ *	ENDING	the owner ends the bypass and lets no event come in any more; it
+ *	 |	does that under the wait queue's lock, so that a wake-up in progress
+ *	 |	is over.  It waits until the worker has injected what was deferred,
+ *	 |	and ends acknowledge notification.  DEASSIGN keeps the irqfd on the
+ *	 |	queue until then
  *	 v
- *	gone	off kvm->irqfds.items and counted off; the memory goes after a
- *		grace period of RCU that nobody waits for, or of kvm_irqfd_srcu:
- *		readers of the list are in sections of both
+ *	gone	off kvm->irqfds.items and no longer counted.  The memory is freed
+ *		after a grace period of RCU, asynchronously, or of kvm_irqfd_srcu:
+ *		readers of the list are in read sections of both
  *
- * Who meets one that is on its way out
- * ------------------------------------
+ * Calls that find an irqfd ENDING
+ * -------------------------------
  *
- * Another DEASSIGN that names the same eventfd and GSI, or an assign of the eventfd,
- * finds it on the queue and waits until it is off.  A fatal signal ends these waits,
- * as the injection that they wait for may wait for user space.  It ends that of the
- * owner as well: then the VM's shutdown work does the rest.
+ * A second DEASSIGN of the same eventfd and GSI, or an assign of the eventfd, finds
+ * the irqfd on the queue and waits until it has left.  A fatal signal ends these
+ * waits, because the injection that they wait for may itself wait for user space.
+ * A fatal signal also ends the owner's wait; the VM's shutdown work does the rest.
  *
- * Who may leave first
- * -------------------
+ * When the eventfd goes first
+ * ---------------------------
  *
- * The eventfd: its hang-up comes in the wake-up, where nothing can be waited for.
- * It takes the ownership and the irqfd off the queue, so that no event comes in
- * when it returns.  Mostly there is nothing to wait for: nothing was left to the
- * worker, nobody bypasses, the GSI isn't a level.  Then the irqfd is gone as well.
- * Otherwise the VM's shutdown work does the rest, for all that are waiting for it
- * with one grace period.
+ * The hang-up comes in the wake-up, which can't wait.  It takes the ownership and
+ * takes the irqfd off the queue, so that no event comes in after it returns.
+ * Mostly nothing is left to wait for: the worker has nothing to inject, no producer
+ * bypasses the irqfd, and the GSI has no resampler.  Then the hang-up frees the
+ * irqfd as well.  Otherwise it leaves the rest to the VM's shutdown work, which
+ * needs one grace period for all irqfds that wait for it.
  *
- * The VM: it clears @vm in each of its irqfds and waits for one grace period, from
- * which on no injection begins from work (irqfd_inject.c).  It ends the irqfds it
- * owns and waits until those a hang-up owns have been counted off, which is the
- * last an owner does with a VM.
+ * When the VM goes first
+ * ----------------------
  *
- * No list is walked but in VM close: an eventfd has one irqfd at most in the
- * whole system, and it stands first on the eventfd's wait queue.
+ * VM close clears @vm in each of the VM's irqfds and waits for one grace period.
+ * After that no worker begins an injection (irqfd_inject.c).  VM close then ends
+ * the irqfds that it owns, and waits until the hang-ups have counted off those that
+ * they own: a hang-up doesn't touch the VM after that.
+ *
+ * Only VM close walks a list: an eventfd has at most one irqfd in the whole system,
+ * and that irqfd stands first on the eventfd's wait queue.
  *
  * kvm->irqfds.lock is taken inside the wait queue's lock, never the other way
  * round.
@@ -84,16 +88,16 @@ bool __weak kvm_arch_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args)
 
 /* The end */
 
-/* Become the one who ends @irqfd. */
+/* Try to become the owner, which is the only one that ends @irqfd. */
 static bool irqfd_own(struct kvm_kernel_irqfd *irqfd)
 {
 	return !test_and_set_bit(IRQFD_OWNED, &irqfd->flags);
 }
 
 /*
- * Room has come by a take: wake those who wait for it, as read(2) does.  Whoever is
- * woken under the queue's lock must not signal this eventfd, and tells from
- * current->in_eventfd.
+ * A take has made room in the counter: wake the writers that wait for it, as read(2)
+ * does.  A waiter that is woken under the queue's lock must not signal this eventfd;
+ * current->in_eventfd tells it so.
  */
 static void irqfd_wake_writers(struct kvm_kernel_irqfd *irqfd)
 {
@@ -144,7 +148,7 @@ static bool irqfd_stop_events(struct kvm_kernel_irqfd *irqfd)
 	return off;
 }
 
-/* Who waits for that goes on: irqfd_wait_for_end(). */
+/* irqfd_wait_for_end() goes on. */
 static void irqfd_has_left_queue(struct kvm_kernel_irqfd *irqfd)
 {
 	/* For wake_up_var(), which goes by the address alone. */
@@ -169,8 +173,8 @@ static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 	wait_queue_head_t *wqh = irqfd->wqh;
 
 	/*
-	 * While it is on the queue nobody else wants the consumer's place, and what
-	 * no longer bypasses is injected.
+	 * While the irqfd is on the queue, no other irqfd registers a consumer with
+	 * the eventfd's token, and what no longer bypasses is injected.
 	 */
 	kvm_irqfd_bypass_stop(irqfd);
 
@@ -197,7 +201,7 @@ static void irqfd_leave_vm(struct kvm_kernel_irqfd *irqfd)
 	last = !--kvm->irqfds.nr;
 	spin_unlock_irqrestore(&kvm->irqfds.lock, flags);
 
-	/* Who is woken goes by the address alone. */
+	/* The waiters compare the address alone, they don't look at the irqfd. */
 	if (last)
 		wake_up_var(&kvm->irqfds.nr);
 }
@@ -211,7 +215,7 @@ static void irqfd_put_all(struct kvm_kernel_irqfd *irqfd)
 	irqfd_leave_vm(irqfd);
 }
 
-/* Who walks kvm->irqfds.items may still look at it. */
+/* Readers of kvm->irqfds.items may still look at it. */
 static void irqfd_release(struct kvm_kernel_irqfd *irqfd)
 {
 	irqfd_put_all(irqfd);
@@ -303,8 +307,8 @@ static int irqfd_end(struct kvm_kernel_irqfd *irqfd)
  * kvm_irqfd_hang_up - the eventfd's file is being released
  * @irqfd: the irqfd, which may be gone on return
  *
- * Whoever signals the eventfd from here on, by a reference to its context, adds
- * to a counter that nobody takes from.
+ * A signal that comes after this, by a reference to the eventfd's context, adds to a
+ * counter that no consumer takes from.
  * Context: the eventfd's wait queue lock is held, in the release of the file,
  * which has a reference to the eventfd for as long as that.
  */
@@ -371,7 +375,7 @@ static void irqfd_gather(struct kvm *kvm, struct list_head *owned)
  * @kvm: the VM, whose file is being released: no ioctl can come any more
  *
  * Context: process context.  Waits for the VM's own irqfds, and for one grace
- * period however many they are.
+ * period, whatever their number.
  */
 void kvm_irqfd_release(struct kvm *kvm)
 {
@@ -424,9 +428,9 @@ static struct kvm_kernel_irqfd *irqfd_on(wait_queue_head_t *wqh)
 }
 
 /*
- * Does a DEASSIGN end it?  Under the queue's lock a NEW one has an owner and no VM, a
- * LIVE one a VM and no owner, and a hang-up's isn't on the queue.  One whose VM closes
- * has no VM.
+ * Is a DEASSIGN ending it?  Under the queue's lock a NEW irqfd has an owner and no VM,
+ * and a LIVE one a VM and no owner.  A hang-up has taken its irqfd off the queue, and
+ * VM close has cleared the VM.
  */
 static bool irqfd_is_ending(struct kvm_kernel_irqfd *irqfd)
 {

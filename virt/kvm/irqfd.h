@@ -14,7 +14,7 @@ struct wait_queue_entry;
 
 extern struct srcu_struct kvm_irqfd_srcu;
 
-/* In kvm_kernel_irqfd.flags: somebody is busy with its beginning or its end. */
+/* In kvm_kernel_irqfd.flags: a caller is beginning or ending the irqfd. */
 #define IRQFD_OWNED	0
 /* It is on the list of a lane, or about to be. */
 #define IRQFD_PENDING	1

@@ -8,20 +8,20 @@
  * as that is something the hardware can do, and gives the interrupt back to the
  * host otherwise: then it's the eventfd again, and irqfd injects.
  *
- * Who comes when
- * --------------
- * The bypass manager connects and disconnects under its own mutex, so one producer
- * at a time.  The routing table changes under kvm->irq_lock.  What both must agree
- * on is under kvm->irqfds.lock: who is connected, and of which table's route the
- * hardware has been told.
+ * Which lock protects what
+ * ------------------------
+ * The bypass manager connects and disconnects under its own mutex, so there is one
+ * producer at a time.  The routing table changes under kvm->irq_lock.  Both sides
+ * look at kvm->irqfds.lock's data: which producers are connected, and of which
+ * table's route each one's hardware has been told.
  *
  *	not on the list		no producer
- *	on it, no @producer	being connected: told of new routes, so that none
- *				passes it by, but the hardware isn't
- *	on it, @producer	connected: the hardware is told of new routes
+ *	on it, no @producer	being connected: a new route is noted, so that none
+ *				is missed, and not yet given to the hardware
+ *	on it, @producer	connected: a new route is given to the hardware
  *
- * A connection that fails leaves the first of these, and nothing that points to
- * the producer, which may go without our being told.
+ * A connection that fails leaves the first of these and no pointer to the producer,
+ * which may be freed without a call to this file.
  */
 
 #include <linux/irqbypass.h>
@@ -56,7 +56,7 @@ bool __weak kvm_arch_irqfd_route_changed(struct kvm_kernel_irq_routing_entry *ol
 	return true;
 }
 
-/* Note the route as it is now, for whoever the producer is going to be told. */
+/* Note the route as it is now, which the caller gives to the producer. */
 static void irqfd_note_route(struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
@@ -65,9 +65,9 @@ static void irqfd_note_route(struct kvm_kernel_irqfd *irqfd)
 	lockdep_assert_held(&kvm->irqfds.lock);
 
 	/*
-	 * Pairs with kvm_irq_routing_update(), whose store is not under this lock:
-	 * the route may be newer than the generation, and be told again, but not
-	 * older, and be passed by.
+	 * Pairs with kvm_irq_routing_update(), whose store is not under this lock.
+	 * The route may be newer than the generation, and is given once more then.
+	 * It can't be older, and so it can't be missed.
 	 */
 	irqfd->irq_generation = smp_load_acquire(&kvm->irqfds.generation);
 	if (kvm_irq_map_gsi(kvm, routes, irqfd->gsi) == 1)
@@ -163,7 +163,7 @@ void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
 	irqfd->consumer.token = NULL;
 }
 
-/* The first that hasn't been told yet: those who have stand behind all others. */
+/* The first whose producer hasn't got the new route: those that have stand behind. */
 static struct kvm_kernel_irqfd *irqfd_next_to_tell(struct kvm *kvm)
 {
 	struct kvm_kernel_irqfd *irqfd;
@@ -234,8 +234,8 @@ static void irqfd_tell_producers(struct kvm *kvm)
  * kvm_irq_routing_update - the VM has a new routing table
  * @kvm: the VM
  *
- * An irqfd that injects looks at the generation; who must be told at once are the
- * producers that bypass it, and the level irqfds that wait for a route.
+ * An irqfd that injects compares the generation.  Producers that bypass an irqfd, and
+ * level irqfds that wait for a route, don't: they are told here.
  * Context: kvm->irq_lock, with the new table in place; the caller waits for a
  * grace period of kvm->irq_srcu before it frees the old one.
  */
@@ -243,7 +243,7 @@ void kvm_irq_routing_update(struct kvm *kvm)
 {
 	lockdep_assert_held(&kvm->irq_lock);
 
-	/* Pairs with resolve(): who sees this generation sees its table. */
+	/* Pairs with irqfd_resolve(): a reader of this generation sees its table. */
 	smp_store_release(&kvm->irqfds.generation, kvm->irqfds.generation + 1);
 	irqfd_tell_producers(kvm);
 	kvm_irqfd_level_rerouted(kvm);

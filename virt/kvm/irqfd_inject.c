@@ -2,56 +2,58 @@
 /*
  * irqfd: from an event to an interrupt.
  *
- * An event is taken from the eventfd's counter and injected in the wake-up, by
- * whoever signals.  Where that can't be done, because the GSI has several routes
- * or the architecture can't do it there, the irqfd is put on the list of one of its
- * VM's lanes and injected by that lane's work.
+ * The thread or interrupt that signals runs the wake-up.  The wake-up takes the event
+ * from the eventfd's counter and injects it.  Where the GSI has several routes, or the
+ * architecture can't inject there, the wake-up puts the irqfd on the list of one of
+ * its VM's lanes, and that lane's worker injects.
  *
  * Why a wake-up may use the VM
  * ----------------------------
- * It runs under the wait queue's lock, and so does what makes an irqfd LIVE.  VM
- * close takes every irqfd of the VM off its queue, under that lock, or waits
- * until a hang-up that was there first has done so, before it lets go of the VM.
- * Hence no wake-up is in the VM afterwards, and none needs a read section for it.
+ * The wake-up runs under the wait queue's lock, and irqfd_publish() makes an irqfd
+ * LIVE under the same lock.  Before VM close lets go of the VM, it takes every irqfd
+ * of the VM off its queue under that lock, or waits until the hang-up that owns the
+ * irqfd has done so.  So no wake-up uses the VM after that, and a wake-up needs no
+ * read section for the pointer.
  *
- * A lane's work is not under that lock, and its irqfds' eventfds may be gone.  It
- * reads the pointer to the VM under kvm_irqfd_srcu, as the last thing before it
- * begins to inject.  VM close clears the pointers and waits for one grace period: after
- * that no injection begins, however many are on the lists, and those that have
- * begun, one in a lane, are all there is to wait for.  The read section is over when
- * the injection begins, which may sleep, so that it is the same for all VMs and no
- * VM's injection holds up another one's close.
+ * A lane's worker doesn't hold that lock, and the eventfds of its irqfds may be gone.
+ * The worker reads the pointer to the VM in a read section of kvm_irqfd_srcu, as the
+ * last step before it begins to inject.  VM close clears the pointers and waits for
+ * one grace period.  After that no injection begins, whatever is on the lists, and VM
+ * close waits for those that have begun, at most one in each lane.  The read section
+ * ends before the injection, which may sleep.  So one kvm_irqfd_srcu serves all VMs,
+ * and one VM's injection can't hold up another VM's close.
  *
  * Lanes
  * -----
- * A line goes up and down again.  Were two to do that on one line at once, an edge
- * could fall together with the end of another one and be lost after the guest
- * had taken that.  Two GSIs may lead to one line.  Hence all that is a line is
- * injected in one lane of the VM's, one after the other.  Nothing there waits for
- * user space.
+ * An edge takes its line up and down again.  If two workers did that to one line at
+ * once, the second one's edge could merge with the first one's after the guest has
+ * already taken the first, and would be lost.  Two GSIs may lead to one line.  So all
+ * lines of a VM are in one lane, and its worker injects them one after the other.
+ * Nothing in that lane waits for user space.
  *
- * A route that may have to wait for memory is one of its own kind: it is its GSI's
- * only one and no line, so it needs no order with others.  These share the other
- * lanes, and each irqfd has one that is its own.  An injection that is stuck there
- * holds up those of the same lane.  As a VM has so many lanes and no more, its stuck
- * injections don't use up the workers that other VMs need.
+ * A route that may have to wait for memory is its GSI's only one and is no line, so it
+ * needs no order with other GSIs.  The irqfds of such routes share the other lanes;
+ * which one an irqfd uses is fixed when it is made.  An injection that is stuck holds
+ * up the irqfds of the same lane.  The number of lanes is fixed, so one VM's stuck
+ * injections can't use up the workers that other VMs need.
  *
- * An irqfd is in one lane at a time, so that its events stay in order and what only
- * the worker writes has one writer.  Who sets IRQFD_PENDING decides which: an event
- * chooses by the route if the irqfd is idle, and puts it where it is being injected
- * otherwise; a work that finds it in the wrong lane, after a new routing table, sends
- * it on to the right one, unless an event has put it back on the work's own list.
+ * An irqfd is in one lane at a time.  So its events stay in order, and what only the
+ * worker writes has one writer.  The context that sets IRQFD_PENDING chooses the lane:
+ * - An event chooses by the route if the irqfd is idle, and otherwise takes the lane
+ *   in which the irqfd is being injected.
+ * - A worker that finds the irqfd in the wrong lane, after a new routing table, moves
+ *   it to the right one, unless an event has put it back on the worker's own list.
  *
  * After KVM_SET_GSI_ROUTING nothing goes by an old route
  * ------------------------------------------------------
- * Every injection is in a read section of kvm->irq_srcu from before the look at
- * the routing table, or at its generation, until it is delivered, and
- * KVM_SET_GSI_ROUTING waits for these sections when the new table is in place and
- * the generation has moved on.  So a new table needn't be told to any irqfd.
+ * Every injection is in a read section of kvm->irq_srcu that begins before the look at
+ * the routing table, or at its generation, and ends after delivery.
+ * KVM_SET_GSI_ROUTING puts the new table in place, begins a new generation and waits
+ * for these sections.  So it needn't tell any irqfd of the new table.
  *
- * None of these sections waits for user space, as user space may be waiting in
- * KVM_SET_GSI_ROUTING.  What isn't at hand is brought in between two sections, and
- * the second one looks the route up afresh.
+ * No such section waits for user space, because user space may be waiting in
+ * KVM_SET_GSI_ROUTING.  The worker brings missing memory in between two sections, and
+ * looks the route up again in the second one.
  */
 
 #include <linux/eventfd.h>
@@ -80,9 +82,9 @@ DEFINE_SRCU(kvm_irqfd_srcu);
 #define TRIES	8
 
 /*
- * Unbound, so that a task that hogs the processor the event came in on is not in
- * the way.  Lines have one of their own, whose works don't wait for user space:
- * however many VMs' injections are stuck, lines find a worker.
+ * Unbound, so that a task that hogs the processor on which the event came in doesn't
+ * delay the worker.  Lines have a workqueue of their own, in which no work waits for
+ * user space: a line finds a worker, whatever number of other injections is stuck.
  */
 static struct workqueue_struct *inject_wq, *wait_wq;
 
@@ -114,7 +116,8 @@ int __weak kvm_arch_irqfd_inject(struct kvm *kvm,
  * kvm_arch_irqfd_may_wait - may this route's injection have to wait for user space?
  * @e: a route, which is no line and its GSI's only one if so
  *
- * Wait for memory to be brought in, that is, or for a lock whose holder may do so.
+ * It may have to wait until user space provides memory, or for a lock whose holder
+ * waits for that.
  * Context: any.
  * Return: true if it may.
  */
@@ -127,7 +130,7 @@ bool __weak kvm_arch_irqfd_may_wait(const struct kvm_kernel_irq_routing_entry *e
  * kvm_arch_irqfd_send - inject by a route that may have to wait, without waiting
  * @kvm: the VM
  * @e: the route
- * @irq_source_id: in whose name
+ * @irq_source_id: the IRQ source that raises
  *
  * Context: process context, in a read section of kvm->irq_srcu.
  * Return: as @e's set(), or -EWOULDBLOCK with nothing done.
@@ -228,7 +231,7 @@ static unsigned int irqfd_lane_for(const struct kvm_kernel_irqfd *irqfd,
 							     LINES;
 }
 
-/* Of who has set IRQFD_PENDING.  Once it is on the list, it may go. */
+/* The caller has set IRQFD_PENDING.  Once on the list, the irqfd may be freed. */
 static void irqfd_put_in_lane(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
 	struct kvm_irqfd_lane *lane = &kvm->irqfds.lanes[irqfd->lane];
@@ -342,8 +345,8 @@ static bool irqfd_inject_deferred(struct kvm_kernel_irqfd *irqfd, unsigned int n
 		if (ret >= 0)
 			break;
 		/*
-		 * Whoever takes the memory away again each time, in between, has
-		 * the event wait as long as he does so, and not the others.
+		 * If user space takes the memory away each time before it can be
+		 * used, its own event waits, behind the others of the lane.
 		 */
 		if (ret == -ESTALE || tries > TRIES)
 			return !irqfd_send_on(irqfd, kvm, lane);
@@ -393,7 +396,7 @@ static void irqfd_inject_work(struct work_struct *work)
 		 * that this injection comes too early for.
 		 */
 		clear_bit_unlock(IRQFD_PENDING, &irqfd->flags);
-		/* Who finds it set relies on an injection that is yet to come. */
+		/* An event that finds it set relies on an injection that is to come. */
 		smp_mb__after_atomic();
 		if (irqfd_inject_deferred(irqfd, lane->nr)) {
 			/* Pairs with kvm_irqfd_idle().  Now it may be freed. */
@@ -507,8 +510,8 @@ static noinline int irqfd_raise_in_wakeup(struct kvm_kernel_irqfd *irqfd,
  * @irqfd: the irqfd, LIVE
  * @kvm: its VM
  *
- * With no route there is nobody to interrupt, neither now nor, should it get one
- * in the meantime, from work.  A level irqfd's line is raised all the same.
+ * Without a route the event is lost on the guest, also if the GSI gets a route soon
+ * after.  A level irqfd is different: its raise waits for a route.
  * Context: the eventfd's wait queue lock is held.
  */
 void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
@@ -551,7 +554,7 @@ defer:
  * kvm_irqfd_take - take what is in the eventfd's counter
  * @irqfd: the irqfd
  *
- * All of it, or one if the eventfd is a semaphore.  Wakes nobody.
+ * All of it, or one if the eventfd is a semaphore.  It wakes no waiter.
  * Context: the eventfd's wait queue lock is held.
  * Return: whether there was anything, which is one event then.
  */
@@ -578,20 +581,21 @@ static bool irqfd_full(struct kvm_kernel_irqfd *irqfd)
 }
 
 /*
- * Take the event that a wake-up has come with, where others wait on the eventfd.
+ * Take the event of a wake-up, where other waiters are on the eventfd's queue.
  *
- * A signal and its take are one critical section, so that the counter of a LIVE
- * irqfd is as full after it as it was before, 0 mostly: no writer has reason to
- * sleep, and whoever polls finds nothing new.  So nobody is woken, unless the
- * counter is full, where one of these may be untrue:
+ * The signal and the take are one critical section.  So after it the counter of a
+ * LIVE irqfd has what it had before, 0 mostly: no writer has reason to sleep, and a
+ * poll finds nothing new.  Other waiters need a wake-up only if the counter is full,
+ * for one of two reasons:
  * - A semaphore's counter of ULLONG_MAX takes no signal but gives one away, and so
  *   does any semaphore's at a write(2) of 0.
  * - poll(2) looks at the counter without the lock.  It may do so between a signal
  *   that fills the counter and the take, and its caller may then sleep.
  *
- * Waking takes waiters off the queue that is being walked, which is well since the
- * walk ends with this irqfd.  Whoever signals has set current->in_eventfd.  An
- * io_uring that signals is to find out that a poll of its own has woken it.
+ * wake_up_locked_poll() takes waiters off the queue that the signal is walking.  That
+ * is safe, because the signal's walk ends with this irqfd.  The signal has set
+ * current->in_eventfd.  EPOLL_URING_WAKE is passed on, so that an io_uring that signals
+ * finds out that one of its own polls was woken by that.
  */
 static noinline bool irqfd_take_among_others(struct kvm_kernel_irqfd *irqfd,
 					     __poll_t events)

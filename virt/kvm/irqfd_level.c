@@ -3,23 +3,23 @@
  * Level irqfds: on acknowledge, de-assert and notify (KVM_IRQFD_FLAG_RESAMPLE).
  *
  * A level irqfd's signal raises its GSI and leaves it up.  When the guest
- * acknowledges, the GSI is lowered, once for all of its level irqfds, and each
- * of them is told through its resamplefd, so that whoever still has reason to
- * raises the line again.
+ * acknowledges, KVM lowers the GSI once for all of its level irqfds and signals each
+ * one's resamplefd.  A device that still wants service raises the line again.
  *
- * They share one IRQ source id, so what must never happen is a lowering after
- * which not everybody is told: it may have swallowed a raise.  The danger is an
- * acknowledge that began when others were on the GSI than those who are there
- * when it gets to lower the line.  Hence it looks up whom to tell after it has
- * lowered.  Who raised before the lowering was attached before raising, so the
- * look-up finds him.  Who comes after it may be told for nothing, and resamples.
+ * All level irqfds of a GSI share one IRQ source id, so a lowering may take down any
+ * irqfd's raise.  So each irqfd that raised before a lowering must be told after it.
+ * An acknowledge may begin when other irqfds are attached than at the moment when it
+ * lowers the line.  Therefore kvm_irqfd_level_acked() looks the irqfds up after it has
+ * lowered.  An irqfd that raised before the lowering was attached before it raised, so
+ * the look-up finds it.  An irqfd that is attached after the lowering may be told
+ * without reason, and resamples once too often, which does no harm.
  *
- * Nobody who is detached needs to be gone for that, which is what allows
- * attaching and detaching without waiting for readers under a lock.
+ * This doesn't need a detached irqfd to be gone.  So attach and detach wait for no
+ * reader under a lock.
  *
- * A raise that finds no route is one that has to wait, like that of a masked
- * pin: it is remembered, and when there is a route the irqfds are told, whose
- * devices know best whether it still stands.
+ * A raise that finds no route has to wait, like that of a masked pin.  The resampler
+ * notes it, and when there is a route the irqfds are told: only the devices know
+ * whether they still want service.
  */
 
 #include <linux/eventfd.h>
@@ -52,7 +52,7 @@
  */
 #define MAX_IRQS_OFF	16
 
-/* Each of them, whoever raised.  Under kvm_irqfd_srcu: none goes before that. */
+/* Each of them, whichever raised.  kvm_irqfd_srcu keeps the irqfds. */
 static void irqfd_resample_all(struct kvm_irqfd_resampler *resampler)
 {
 	struct kvm_kernel_irqfd *irqfd;
@@ -161,7 +161,7 @@ void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi)
 	if (resampler) {
 		clear_bit(RESAMPLER_RAISED, &resampler->flags);
 		irqfd_lower(kvm, gsi);
-		/* Whose line it was may have gone, and others come. */
+		/* The irqfd that raised may have gone by now, and others come. */
 		irqfd_resample(kvm, gsi);
 	}
 	srcu_read_unlock(&kvm_irqfd_srcu, idx);
@@ -288,8 +288,8 @@ bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
  * kvm_irqfd_level_raised - the line has been raised by a route
  * @irqfd: the level irqfd it was for, attached, and not freed since
  *
- * For who has done by a route that he had what kvm_irqfd_level_raise() does by one
- * that it looks up.
+ * For a caller that has raised the line by a route that it already had.
+ * kvm_irqfd_level_raise() looks one up instead.
  * Context: any, in the read section of kvm->irq_srcu in which the route was valid.
  */
 void kvm_irqfd_level_raised(struct kvm_kernel_irqfd *irqfd)
@@ -449,10 +449,10 @@ void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	}
 
 	/*
-	 * Still under the lock: the next to attach to this GSI must not find its
-	 * first raise taken down by this.  For those who are left this is like
-	 * an acknowledge, as it was their line, too; but in a VM that is being
-	 * closed nobody is told.
+	 * Still under the lock, so that this can't take down the first raise of the
+	 * next irqfd that attaches to this GSI.  For the irqfds that are left this is
+	 * like an acknowledge, as it may have been their raise; but no irqfd of a VM
+	 * that is being closed is told.
 	 */
 	was_raised = test_and_clear_bit(RESAMPLER_RAISED, &resampler->flags);
 	if (was_raised || irqfd->resampler_retired)
@@ -483,8 +483,8 @@ void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	struct kvm_irqfd_resampler *resampler = irqfd->resampler;
 
 	/*
-	 * Not necessarily with the one who was detached last, as in VM close one
-	 * who was detached before may have been raising until now.
+	 * The last user isn't always the irqfd that was detached last: in VM close
+	 * one that was detached earlier may have been raising until now.
 	 */
 	if (resampler && refcount_dec_and_test(&resampler->users)) {
 		/* No acknowledge that might queue it finds the resampler any more. */
@@ -499,7 +499,7 @@ void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
  * @kvm: a VM that is being closed
  * @irqfd: an irqfd that was detached before it had ceased to raise, and now has
  *
- * Context: process context; nobody attaches to this VM any more.
+ * Context: process context; no irqfd can attach to this VM any more.
  */
 void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {

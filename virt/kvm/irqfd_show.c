@@ -2,9 +2,9 @@
 /*
  * irqfd: debugfs' "irqfds", a line for each irqfd of a VM.
  *
- * Readers of the list are in a section of RCU, which DEASSIGN and hang-up leave the
- * memory to, and in one of kvm_irqfd_srcu, whose grace period VM close waits for
- * anyway.
+ * Readers of the list are in two read sections.  RCU's keeps an irqfd that DEASSIGN or
+ * a hang-up ends, kvm_irqfd_srcu's one that VM close ends, which waits for a grace
+ * period of that anyway.
  */
 
 #include <linux/debugfs.h>
@@ -124,9 +124,10 @@ static void irqfds_stand_at(struct irqfds_reader *reader, struct hlist_node *nod
 }
 
 /*
- * The file is read a page at a time, and the list isn't gone through again for each:
- * a VM has a place for one reader, which a removal moves on.  Whoever else reads
- * takes it over, and has to find his own by counting from the list's beginning.
+ * The file is read a page at a time, and a reader needn't walk the list again for each
+ * page: a VM has one saved place, which a removal moves on.  A second reader takes the
+ * saved place over, and the first one then finds its own by counting from the
+ * beginning of the list.
  */
 static void *irqfds_start(struct seq_file *m, loff_t *pos)
 	__acquires(&kvm_irqfd_srcu) __acquires(RCU)
@@ -192,7 +193,7 @@ static int irqfds_show(struct seq_file *m, void *v)
 	int ret;
 
 	/*
-	 * NULL when it is new or ends.  Whoever releases the file clears the
+	 * NULL while the irqfd is NEW or ENDING.  The release of the file clears the
 	 * pointer first, which is what get_file_active() relies on.
 	 */
 	file = get_file_active(&irqfd->file);

@@ -2,17 +2,16 @@
 /*
  * irqfd: what irqfds a VM has, and what they have done.
  *
- * An irqfd counts for itself, under its eventfd's lock, and nobody counts for the
- * VM.  What an irqfd has counted is added to the VM's statistics by whoever reads
- * these, and by whoever takes the irqfd off the list; the irqfd has what has been
- * added of it before.  Both hold kvm->irqfds.lock from the look at an irqfd's counts
- * to the note of what was added, so that no event is added twice, and none is left
- * out when its irqfd is gone.
+ * An event is counted in its irqfd, under the eventfd's lock, and nowhere else.  A
+ * reader of the VM's statistics adds what the irqfds have counted, and so does the
+ * owner of an irqfd that takes it off the list.  The irqfd notes what has been added.
+ * Both hold kvm->irqfds.lock from the look at the counts to that note, so no event is
+ * added twice, and none is left out when its irqfd has gone.
  *
- * A reader of the statistics goes through the list in batches, and lets go of the
- * lock in between.  Its place is kvm->irqfds.fold_at, which a removal moves on from
- * the irqfd that it takes.  New irqfds stand before it: it sees each of those that
- * were there when it began, unless that goes, and then that was added.
+ * A reader of the statistics walks the list in batches and drops the lock in between.
+ * Its place is kvm->irqfds.fold_at; a removal moves the place on from the irqfd that
+ * it takes.  New irqfds are put before that place.  So the reader sees each irqfd that
+ * was there when it began, or the irqfd's owner has added its counts.
  */
 
 #include <linux/kvm_host.h>
@@ -106,7 +105,7 @@ void kvm_irqfd_stats_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 {
 	lockdep_assert_held(&kvm->irqfds.lock);
 
-	/* First, where nobody's place is behind it. */
+	/* First, where no reader's place is behind it. */
 	hlist_add_head_rcu(&irqfd->link, &kvm->irqfds.items);
 }
 
@@ -124,7 +123,7 @@ void kvm_irqfd_stats_remove(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 
 	lockdep_assert_held(&kvm->irqfds.lock);
 
-	/* Nobody's place is at one that is off the list. */
+	/* No reader's place is at an irqfd that is off the list. */
 	if (unlikely(kvm->irqfds.fold_at == node))
 		kvm->irqfds.fold_at = node->next;
 	if (unlikely(kvm->irqfds.show_at == node))

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts that bypass the host: a device that could deliver its interrupt by
- * itself, the producer, meets who it is for, the consumer.
+ * Interrupts that bypass the host: a device that can deliver its interrupt by itself,
+ * the producer, is connected with the one that the interrupt is for, the consumer.
  *
- * Neither knows the other.  Both come with the same token, a pointer to something
- * that both hold, an eventfd's context for one; when the second one comes they are
- * connected, and disconnected when the first one goes.
+ * Neither knows the other.  Both register with the same token, a pointer to something
+ * that both hold, for example an eventfd's context.  They are connected when the second
+ * of them registers, and disconnected when the first of them unregisters.
  *
- * What is found how
- * -----------------
+ * How a pair is found
+ * -------------------
  * A token has a pair, with a place for a producer and one for a consumer.  Pairs are
- * found by the token, however many there are.  A pair is there as long as somebody
- * is in it or in a call about it; both are counted, under the look-up's lock, which
- * is what makes it certain that nobody comes to a pair that is being freed.
+ * looked up by the token.  A pair lives as long as a producer or a consumer is in it or
+ * a call works on it.  Both are counted under the look-up's lock, so that no call can
+ * find a pair that is being freed.
  *
- * A place is somebody's by his address, not by his token: who comes second is turned
- * away, and whoever was turned away, or has gone already, may go (once more) without
- * harm to who has the place.
+ * A place belongs to a producer or consumer by its address, not by its token.  A second
+ * one with the same token is refused.  If that one is unregistered, or one that has
+ * already left is unregistered again, the owner of the place isn't affected.
  *
- * Who waits for whom
- * ------------------
- * The callbacks run under the pair's mutex.  Hence those of one producer or consumer,
- * who is in one pair at most, come one after the other, and who has left knows that
- * none is running or will run.  They may sleep and take long: only who comes with
- * the same token waits for it.  The order of locks is
+ * Which calls wait for each other
+ * -------------------------------
+ * The callbacks run under the pair's mutex.  A producer or consumer is in one pair at
+ * most, so its callbacks never run at the same time, and after unregistering none is
+ * running or will run.  They may sleep and take long: only calls with the same token
+ * wait for them.  The order of locks is
  *
  *	what the callers hold
  *	  the pair's mutex
@@ -32,8 +32,8 @@
  * and the look-up's spinlock is innermost and never held when one is called.  A
  * callback can't come or go itself with its own token.
  *
- * There is no count of modules: who calls depends on this one by its symbols, and has
- * to go through unregistering before its own end in any case.
+ * No module is pinned: a caller's module depends on this one by its symbols, and has
+ * to unregister before it is unloaded in any case.
  */
 
 #include <linux/irqbypass.h>
@@ -43,12 +43,13 @@
 #include <linux/xarray.h>
 
 /**
- * struct bypass_pair - who has come with a token
+ * struct bypass_pair - the producer and the consumer of a token
  * @token: the token
- * @users: who is in the pair, and calls that are underway; under the lock of @pairs
+ * @users: how many of the two are in the pair, and calls that are underway; under the
+ *	lock of @pairs
  * @lock: for the two places, and held while their callbacks run
- * @producer: who has this place, or NULL
- * @consumer: who has this place, or NULL; if both are there, they are connected
+ * @producer: the producer, or NULL
+ * @consumer: the consumer, or NULL; if both are there, they are connected
  */
 struct bypass_pair {
 	void *token;
@@ -183,16 +184,16 @@ static void pair_disconnect(struct bypass_pair *pair)
 }
 
 /**
- * irq_bypass_register_producer - an interrupt could bypass the host from now on
- * @producer: whose it is; it and its @token are left as they are until it has been
+ * irq_bypass_register_producer - an interrupt can bypass the host from now on
+ * @producer: its producer; it and its @token are left as they are until it has been
  *	unregistered
  *
  * If there is a consumer with this token the two are connected: stop() of both,
  * add_consumer(), add_producer(), start() of both.
  * Context: process context, may sleep; waits for calls with the same token alone.
  * Return: 0; -EINVAL without a token; -EBUSY if the token has a producer, be it this
- * one; -ENOMEM; what a callback has said that didn't want to.  With an error nothing
- * refers to @producer, and a consumer waits as before.
+ * one; -ENOMEM; the error of a callback that refused.  With an error nothing refers to
+ * @producer, and a consumer waits as before.
  */
 int irq_bypass_register_producer(struct irq_bypass_producer *producer)
 {
@@ -220,7 +221,7 @@ int irq_bypass_register_producer(struct irq_bypass_producer *producer)
 	}
 	mutex_unlock(&pair->lock);
 
-	/* Who is in keeps the pair. */
+	/* A producer or consumer in the pair keeps it. */
 	if (ret)
 		pair_put(pair);
 
@@ -230,9 +231,9 @@ EXPORT_SYMBOL_GPL(irq_bypass_register_producer);
 
 /**
  * irq_bypass_unregister_producer - an interrupt doesn't bypass the host any more
- * @producer: whose it is
+ * @producer: its producer
  *
- * When this returns @producer is connected with nobody, none of its callbacks is
+ * When this returns @producer has no connection, none of its callbacks is
  * running, and nothing refers to it.  Nothing is done if it isn't registered, even
  * if another one is with its token.
  * Context: process context, may sleep; waits for calls with the same token alone.
@@ -263,16 +264,16 @@ void irq_bypass_unregister_producer(struct irq_bypass_producer *producer)
 EXPORT_SYMBOL_GPL(irq_bypass_unregister_producer);
 
 /**
- * irq_bypass_register_consumer - who takes an interrupt could have it directly
- * @consumer: who takes it; it and its @token are left as they are until it has been
+ * irq_bypass_register_consumer - an interrupt can be taken directly from now on
+ * @consumer: its consumer; it and its @token are left as they are until it has been
  *	unregistered
  *
  * If there is a producer with this token the two are connected, as in
  * irq_bypass_register_producer().
  * Context: process context, may sleep; waits for calls with the same token alone.
  * Return: 0; -EINVAL without a token, add_producer() or del_producer(); -EBUSY if the
- * token has a consumer, be it this one; -ENOMEM; what a callback has said that didn't
- * want to.  With an error nothing refers to @consumer, and a producer waits as before.
+ * token has a consumer, be it this one; -ENOMEM; the error of a callback that
+ * refused.  With an error nothing refers to @consumer, and a producer waits as before.
  */
 int irq_bypass_register_consumer(struct irq_bypass_consumer *consumer)
 {
@@ -309,10 +310,10 @@ int irq_bypass_register_consumer(struct irq_bypass_consumer *consumer)
 EXPORT_SYMBOL_GPL(irq_bypass_register_consumer);
 
 /**
- * irq_bypass_unregister_consumer - who takes an interrupt has it from the host again
- * @consumer: who takes it
+ * irq_bypass_unregister_consumer - an interrupt is taken from the host again
+ * @consumer: its consumer
  *
- * When this returns @consumer is connected with nobody, none of its callbacks is
+ * When this returns @consumer has no connection, none of its callbacks is
  * running, and nothing refers to it.  Nothing is done if it isn't registered, even
  * if another one is with its token.
  * Context: process context, may sleep; waits for calls with the same token alone.

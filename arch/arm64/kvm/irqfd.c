@@ -63,7 +63,7 @@ int kvm_arch_irqfd_page_in(struct kvm *kvm,
 	if (IS_ERR(its))
 		return PTR_ERR(its);
 
-	/* Until nobody holds it. */
+	/* Until the holder has released it. */
 	mutex_lock(&its->its_lock);
 	mutex_unlock(&its->its_lock);
 

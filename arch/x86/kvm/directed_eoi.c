@@ -2,28 +2,27 @@
 /*
  * EOIs that a local APIC doesn't broadcast, and the IOAPIC's EOI register.
  *
- * A guest that is told of it (bit 24 of the local APIC's version) may set bit 12
- * of the spurious-interrupt register.  From then on an EOI of a level-triggered
- * interrupt ends it in the local APIC alone, and the guest ends it in the IOAPIC
- * by a write to that one's EOI register, in either order.  Edge-triggered ones
- * have nothing to be ended in the IOAPIC; who wants to know of their EOI is told
- * as ever.
+ * A guest that finds bit 24 of the local APIC's version set may set bit 12 of the
+ * spurious-interrupt register.  From then on an EOI of a level-triggered interrupt ends
+ * it in the local APIC only, and the guest ends it in the IOAPIC by a write to the
+ * IOAPIC's EOI register, in either order.  An edge-triggered interrupt has nothing to
+ * be ended in the IOAPIC; acknowledge notifiers are called at its EOI as before.
  *
  * User space chooses, by KVM_CAP_X2APIC_API, for the whole VM and before it runs:
  *
- *	nothing		as it has always been: not with an IOAPIC of KVM's, which
- *			has no such register; with one of user space's the guest
- *			is told of it, and every EOI is broadcast nevertheless
- *	enable		the guest is told, and what it sets is done; KVM's IOAPIC
- *			has the register
- *	disable		the guest isn't told, and can't set the bit
+ *	nothing		as before: bit 24 is clear with KVM's IOAPIC, which has no
+ *			such register; with user space's IOAPIC bit 24 is set, and
+ *			every EOI is broadcast nevertheless
+ *	enable		bit 24 is set, and bit 12 has its effect; KVM's IOAPIC has
+ *			the register
+ *	disable		bit 24 is clear, and the guest can't set bit 12
  *
- * What the guest wasn't told of isn't done either, though the bit be set, as in a
- * state that user space has restored: with nobody to write the register no
- * interrupt of that pin would come any more.
+ * A state that user space restores may have bit 12 set where bit 24 is clear.  Then
+ * EOIs are broadcast: the guest wouldn't write the register, and no further interrupt
+ * of the pin would come.
  *
- * What waits for the register to be written is a pin with its remote IRR set,
- * and nothing else; so it is part of the IOAPIC's state.
+ * A pin that waits for the write to the register has its remote IRR set.  Nothing else
+ * is noted, so the IOAPIC's state has all of it.
  *
  * A write to the register of user space's IOAPIC is user space's.
  */

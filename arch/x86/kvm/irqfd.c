@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * x86's part of irqfd: MSIs without detours, and event channels, whose page may have
- * to be brought in.
+ * x86's part of irqfd: MSIs to one vCPU, and Xen's event channels, whose page may have to
+ * be brought in.
  */
 #include <linux/kvm_host.h>
 #include <linux/kthread.h>
@@ -16,9 +16,9 @@
 #include "lapic.h"
 
 /*
- * The vCPU that an MSI means, if it is of the kind that nearly all of them are:
- * fixed, edge and to one local APIC by its id.  NULL, for the long way, where it
- * isn't or there is nobody.
+ * The vCPU that an MSI is for, if it is fixed, edge-triggered and to one local APIC by
+ * its id, as nearly all MSIs are.  NULL, for the long way, if it isn't, or if there is
+ * no such vCPU.
  */
 static struct kvm_vcpu *irqfd_msi_target(struct kvm *kvm, const struct msi_msg *msg)
 {
@@ -122,9 +122,9 @@ static unsigned long irqfd_shared_info_hva(struct kvm *kvm)
 }
 
 /*
- * What waits is the first part, in no read section, as memslots may be changed by who
- * is to provide the page.  The second part finds it there, unless it has been taken
- * away again.
+ * get_user_pages_unlocked() may wait for user space, so it is called in no read section:
+ * the thread that is to provide the page may be changing memslots.  kvm_gpc_refresh()
+ * then finds the page, unless user space has taken it away again.
  */
 static int irqfd_map_shared_info(struct kvm *kvm)
 {

@@ -5,36 +5,35 @@
  * Masked pins
  * -----------
  *
- * A guest that acknowledges an interrupt whose pin it has masked hasn't looked
- * after the device yet: it does that next, and then unmasks.  To tell the device
- * at the acknowledge would make it raise the line for what is about to be done.
- * So the line is left up, and when the pin is unmasked what the level irqfds
- * raised is taken back instead of being injected, and they are told: a device
- * that still wants service raises the line again.
+ * A guest may mask a pin, acknowledge its interrupt, serve the device and then unmask
+ * the pin.  If the device were told at the acknowledge, it would raise the line for
+ * what the guest is about to do.  So KVM leaves the line up at the acknowledge.  When
+ * the guest unmasks the pin, KVM takes back what the level irqfds raised instead of
+ * injecting it, and tells them: a device that still wants service raises the line
+ * again.
  *
- * They are told when the irqchip's lock has been dropped, because other routes
- * of the GSI may lead to the same irqchip, and because whoever is signalled
- * should find no lock of ours held.
+ * KVM tells them after it has dropped the irqchip's lock, because other routes of the
+ * GSI may lead to the same irqchip, and because a signal should not hold this lock.
  *
- * A state that user space sets says that a line is up, and not which source has
- * raised it.  So the decision doesn't hang on that: a line that is up at the unmask
- * is taken back if the GSI has level irqfds and no other source is known to hold it.
- * The level irqfds are told even if one is.
+ * A state that user space sets says that a line is up, but not which source has raised
+ * it.  So an unmask takes a line back if it is up, its GSI has level irqfds, and no
+ * other source is known to hold it.  If another source holds it, the line stays up, but
+ * the level irqfds are told all the same.
  *
- * An EOI that is not what it was
- * ------------------------------
+ * Rewritten entries
+ * -----------------
  *
- * A redirection entry may be rewritten while its interrupt is in service.  The
- * EOI that will come is that of the vector, and from the vCPU, which it was sent
- * to.  A pin therefore notes the vector, and a vCPU looks for the EOIs of what it
- * has pending as well as for those of the entries as they are now; and once
- * there was such an EOI, it makes up its mind again.
+ * A guest may rewrite a redirection entry while the pin's interrupt is in service.  The
+ * EOI that will come is that of the vector that was sent, from the vCPU that it was
+ * sent to.  So a pin notes the vector that it has sent.  A vCPU looks for the EOIs of
+ * the vectors that it has pending as well as for those of the current entries.  After
+ * the EOI of a vector that only a former entry had, it scans again.
  *
- * A state that user space sets has no such note.  The entry's vector is a guess,
- * and mostly right.  Where it is wrong, a level-triggered vector is in service in a
- * local APIC that no pin waits for: its EOI ends all pins whose vector is a guess.
- * One that is ended too early interrupts once more if its line is up; one that is
- * never ended doesn't interrupt any more.
+ * A state that user space sets has no such note.  The vector in the entry is then a
+ * guess, and mostly right.  If it is wrong, a local APIC has a level-triggered vector
+ * in service that no pin waits for; the EOI of that vector ends all pins whose vector
+ * is a guess.  A pin that is ended too early interrupts once more if its line is up; a
+ * pin that were never ended wouldn't interrupt any more.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -94,8 +93,8 @@ static bool level_irq_is_guess(struct kvm_ioapic *ioapic, int pin)
  * @ioapic: the IOAPIC
  * @vector: the EOI's vector
  *
- * To be asked before the EOI has ended any pin: after that the pin whose vector it is
- * doesn't have it in service any more.
+ * The caller asks before the EOI has ended any pin: after that the pin that has sent
+ * @vector no longer has it in service.
  * Context: the IOAPIC's lock.
  * Return: those that have something in service whose vector is a guess, or none if
  * some pin is known to have @vector in service.
@@ -230,7 +229,7 @@ void kvm_ioapic_restored(struct kvm_ioapic *ioapic, u32 irr)
 				ioapic->redirtbl[pin].fields.vector);
 		if (ioapic->redirtbl[pin].fields.remote_irr)
 			ioapic->guessed |= BIT(pin);
-		/* Nobody would acknowledge what the state doesn't know of. */
+		/* The guest wouldn't acknowledge what its state doesn't have. */
 		if (!(irr & BIT(pin)))
 			kvm_ioapic_withhold(ioapic, pin);
 	}

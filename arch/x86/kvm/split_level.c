@@ -79,7 +79,7 @@ struct split_message {
 /**
  * struct kvm_split_level - the messages of a VM's pins
  * @lock: for all of it; taken with interrupts on.  It is held while a message is
- *	sent, so that whoever finds the message noted finds it sent
+ *	sent, so that a reader that finds the message noted finds it sent
  * @nr: how many messages have been sent
  * @in_service: the pins that have a message in service
  * @sent: by pin, that message
@@ -130,7 +130,7 @@ static bool split_is_pin(struct kvm *kvm, unsigned int gsi)
 
 static bool split_nothing_in_service(struct kvm_split_level *split)
 {
-	/* A glance without the lock, for whom what is yet to come doesn't matter. */
+	/* Without the lock: the callers needn't see what is sent from now on. */
 	return data_race(bitmap_empty(split->in_service, SPLIT_MAX_PINS));
 }
 
@@ -184,8 +184,8 @@ static void split_inhibit_avic(struct kvm *kvm)
 }
 
 /*
- * While a message is in service others who raise the line have nothing to send:
- * they are told with its EOI.
+ * While a message is in service another raise of the line sends nothing: its level
+ * irqfd is told at the EOI of that message.
  */
 static bool split_send_message(struct kvm *kvm, unsigned int gsi,
 			       struct kvm_kernel_irq_routing_entry *route)
@@ -286,8 +286,9 @@ static bool split_is_masked(struct kvm *kvm, unsigned int pin)
 }
 
 /*
- * @pins aren't in service any more.  Who raises before it's the pin's turn here
- * has sent a message, and is told nevertheless: it sends no second one then.
+ * @pins aren't in service any more.  A level irqfd that raises before this loop gets to
+ * its pin has sent a new message, and is told nevertheless; its next raise sends no
+ * second message then.
  */
 static void split_tell_acked(struct kvm *kvm, const unsigned long *pins)
 {
@@ -422,9 +423,9 @@ void kvm_split_lapic_begin(struct kvm_vcpu *vcpu,
  * @vcpu: its vCPU
  * @before: what kvm_split_lapic_begin() has put there
  *
- * Tells the level irqfds whose message may have been lost.  That is one that was
- * for this vCPU, or is now, or was sent in between, and isn't pending here.  Another
- * vCPU may have it, whose level irqfds are told for nothing then.
+ * Tells the level irqfds whose message may have been lost.  That is a message that was
+ * for this vCPU, or is now, or was sent in between, and that isn't pending here.  If
+ * another vCPU has the message, its level irqfds are told without reason.
  * Context: as kvm_split_lapic_begin().
  */
 void kvm_split_lapic_end(struct kvm_vcpu *vcpu, struct kvm_split_lapic *before)

@@ -39,7 +39,7 @@ TRACE_EVENT(kvm_irqfd_inject,
 #define KVM_IRQFD_HANGUP	1
 #define KVM_IRQFD_VM_CLOSE	2
 
-/* An irqfd has an owner who ends it: from here there is one cause for it. */
+/* An irqfd has an owner that ends it, for the one reason given here. */
 TRACE_EVENT(kvm_irqfd_shutdown,
 	    TP_PROTO(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd,
 		     int cause),

@@ -10,8 +10,8 @@
 #include "x86.h"
 
 /*
- * Whoever single-steps, the guest or KVM itself up to an NMI window, is to be
- * stopped after the instruction.
+ * If the guest single-steps, or KVM itself does up to an NMI window, the vCPU has to
+ * stop after the instruction.
  */
 static inline bool svm_single_steps(struct vcpu_svm *svm)
 {
