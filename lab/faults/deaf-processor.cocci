@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/iosignalfd.c
+// file: virt/kvm/iosignalfd_ring.c
 // run: debug iosignalfd_flags_test
 // The item's lock is held with interrupts on, and waited for with interrupts off.
 @@

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of iosignalfd share: groups, items, and how a write finds them.
+ * iosignalfd.c says which locks protect them, and when they are freed.
+ */
+#ifndef __KVM_IOSIGNALFD_ITEM_H__
+#define __KVM_IOSIGNALFD_ITEM_H__
+
+#include <kvm/iobus.h>
+
+#include <linux/cache.h>
+#include <linux/eventfd.h>
+#include <linux/hash.h>
+#include <linux/kvm_host.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+struct iosignalfd_watch;
+
+/**
+ * struct iosignalfd_spec - what user space asks for, in our terms
+ * @addr: the address
+ * @value: the value that rings, unless @wildcard; else 0
+ * @post: where the value is stored; NULL for nowhere
+ * @eventfd: the eventfd; NULL, to deassign, for any
+ * @file: its file, which the caller holds; to assign
+ * @bus: the bus
+ * @len: the length, 0 for any
+ * @wildcard: every value rings
+ * @fanout: others may share the writes
+ * @hangup: the registration ends with the eventfd's last close; to assign
+ */
+struct iosignalfd_spec {
+	gpa_t addr;
+	u64 value;
+	void __user *post;
+	struct eventfd_ctx *eventfd;
+	struct file *file;
+	enum kvm_bus bus;
+	u32 len;
+	bool wildcard;
+	bool fanout;
+	bool hangup;
+};
+
+/**
+ * struct iosignalfd_item - one registration
+ * @next: another item with the same index in group->values, or in the chain of
+ *	wildcards: one that shares the writes or, where an index is narrower than
+ *	a value, one with another value
+ * @value: the value that rings; 0 in a wildcard
+ * @lock: held across the store and the signal, so that taking it waits for them;
+ *	interrupts off, as the exit path takes it so
+ * @fanout: others may share the writes
+ * @eventfd: the eventfd, of which the item holds a reference; NULL once the
+ *	registration is gone; under @lock
+ * @file: where the eventfd's file is or was; see iosignalfd_alive()
+ * @post: where the value is stored before the signal; NULL for nowhere
+ * @unlogged_gen: for which memslots @post is known to be in no dirty log; under @lock
+ * @rings: how often it has signalled; under @lock
+ * @group: where it belongs
+ * @watch: looks out for the eventfd's hang-up; NULL without HANGUP
+ * @watch_node: in @watch's list
+ * @vm_node: in kvm->iosignalfds.items
+ * @rcu: for the memory
+ */
+struct iosignalfd_item {
+	/* Read by each write that looks at it, and written by one that rings it. */
+	__cacheline_group_begin(ring);
+	struct iosignalfd_item __rcu *next;
+	u64 value;
+	spinlock_t lock; /* see above */
+	bool fanout;
+	struct eventfd_ctx *eventfd;
+	struct file *file;
+	void __user *post;
+	u64 unlogged_gen;
+	u64 rings;
+
+	__cacheline_group_end(ring);
+
+	/* Begin and end; the nodes are written when their neighbours come and go, too. */
+	struct iosignalfd_group *group;
+	struct iosignalfd_watch *watch;
+	struct list_head watch_node;
+	struct list_head vm_node;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct iosignalfd_group - all registrations for one address and length
+ * @point: its place on the bus
+ * @bus: which bus that is
+ * @len: the length, 0 for any
+ * @nr_items: how many items it has; a group without is taken off the bus
+ * @wildcard: the items that take every write; they exclude all others
+ * @values: the items that take one value, chained where they share an index
+ * @rcu: for the memory
+ */
+struct iosignalfd_group {
+	struct kvm_io_point point;
+	enum kvm_bus bus;
+	u32 len;
+	unsigned int nr_items;
+	struct iosignalfd_item __rcu *wildcard;
+	struct xarray values;
+	struct rcu_head rcu;
+};
+
+static inline struct iosignalfd_group *
+iosignalfd_to_group(struct kvm_io_point *point)
+{
+	return container_of(point, struct iosignalfd_group, point);
+}
+
+static inline struct iosignalfd_group *
+iosignalfd_dev_to_group(struct kvm_io_device *dev)
+{
+	return iosignalfd_to_group(container_of(dev, struct kvm_io_point, dev));
+}
+
+/*
+ * An xarray's index is a long, a guest's value has 64 bits everywhere.  Where that is
+ * more, long values may meet at an index; they count as one there for how many items
+ * it takes.
+ */
+static inline unsigned long iosignalfd_value_index(u64 value)
+{
+	if (BITS_PER_LONG == 64 || !upper_32_bits(value))
+		return value;
+
+	return hash_64(value, 32);
+}
+
+/*
+ * The items with this value, which share it.
+ * Context for this and the next two: an RCU read section, or kvm->iosignalfds.lock.
+ */
+static inline struct iosignalfd_item *
+iosignalfd_with_value(struct iosignalfd_item *item, u64 value)
+{
+	while (item && item->value != value)
+		item = rcu_dereference_check(item->next, true);
+
+	return item;
+}
+
+static inline struct iosignalfd_item *
+iosignalfd_first_for_value(struct iosignalfd_group *group, u64 value)
+{
+	struct iosignalfd_item *item =
+		xa_load(&group->values, iosignalfd_value_index(value));
+
+	return iosignalfd_with_value(item, value);
+}
+
+static inline struct iosignalfd_item *
+iosignalfd_next_sharing(struct iosignalfd_item *item)
+{
+	struct iosignalfd_item *next = rcu_dereference_check(item->next, true);
+
+	return iosignalfd_with_value(next, item->value);
+}
+
+/* Of each group's point. */
+extern const struct kvm_io_device_ops iosignalfd_ops;
+
+int iosignalfd_add(struct kvm *kvm, const struct iosignalfd_spec *spec);
+int iosignalfd_remove(struct kvm *kvm, const struct iosignalfd_spec *spec);
+
+#endif /* __KVM_IOSIGNALFD_ITEM_H__ */
