@@ -329,7 +329,7 @@ static void change_tables(struct irq_vm *v, change_fn change)
 {
 	uint64_t before = 0, told;
 	struct busy_device d;
-	int i, n = rounds(3000);
+	int i, n = rounds(1000);
 
 	set_message(v, VECTOR, true);
 	start_halted(v);
