@@ -117,7 +117,7 @@ static struct rhltable *iobus_points_of(struct kvm *kvm, enum kvm_bus bus_idx)
  * @point: the device; it is ready for use, and the bus's until unregistered
  *
  * A write by an instruction that comes after the return finds the device.  The
- * caller lets a full barrier follow, kvm_iosignalfd_assign() by forget_all().
+ * caller lets a full barrier follow, iosignalfd_add() by a new generation.
  * Context: process context; the caller's lock excludes the other registrations.
  * Waits for no reader.
  * Return: 0, or -ENOMEM, in which case @point is the caller's as before.

@@ -13,7 +13,7 @@
  * again.
  *
  * KVM tells them after it has dropped the irqchip's lock, because other routes of the
- * GSI may lead to the same irqchip, and because a signal should not hold this lock.
+ * GSI may lead to the same irqchip, and so that no eventfd is signalled under the lock.
  *
  * A state that user space sets says that a line is up, but not which source has raised
  * it.  So an unmask takes a line back if it is up, its GSI has level irqfds, and no
@@ -33,7 +33,7 @@
  * guess, and mostly right.  If it is wrong, a local APIC has a level-triggered vector
  * in service that no pin waits for; the EOI of that vector ends all pins whose vector
  * is a guess.  A pin that is ended too early interrupts once more if its line is up; a
- * pin that were never ended wouldn't interrupt any more.
+ * pin that is never ended doesn't interrupt any more.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
