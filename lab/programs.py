@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 MARK = re.compile(r"@(begin|end) (\S+)(?: (\d+))?")
 RESULT = re.compile(r"(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP ?(.*))?")
@@ -56,6 +57,9 @@ class Tap:
         for note in notes:
             print(f"# {note}", flush=True)
 
+    def took(self, name, seconds):
+        print(f"# {self.prefix}{name}: {seconds:.0f} s", flush=True)
+
     def end(self):
         print(f"1..{self.number}")
         return 1 if self.failed else 0
@@ -69,6 +73,7 @@ class Program:
 
     def __init__(self, tap, name, tells=False):
         self.tap, self.name, self.tells = tap, name, tells
+        self.began = time.monotonic()
         self.failed_before = tap.failed
         self.plan = self.skip = None
         self.seen = 0
@@ -92,6 +97,7 @@ class Program:
 
     def end(self, status):
         """Did anything of it run?  STATUS is None when the machine went down under it."""
+        self.tap.took(self.name, time.monotonic() - self.began)
         if self.plan == 0:
             if self.skip:
                 self.tap.result(True, self.name, self.skip.strip("- "))

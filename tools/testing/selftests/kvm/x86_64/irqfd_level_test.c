@@ -724,7 +724,7 @@ TEST_F_TIMEOUT(resample, rerouted_under_raises, 120)
 {
 	uint64_t before = 0, told;
 	struct busy_device d;
-	int i, n = rounds(3000);
+	int i, n = rounds(1000);
 
 	start_vcpu(&self->v);
 	start_device(&d, &self->v, GSI_LEVEL);
