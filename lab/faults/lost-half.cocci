@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: virt/kvm/iobus.c
+// run: intel iosignalfd_border_test.border.exit_path.crossing
+// A write of which but the address is known rings, though half of it may be another page's.
+@@
+expression addr;
+@@
+- iobus_may_end_in_next_page(addr)
++ false
