@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/irqfd_inject.c
+// file: virt/kvm/irqfd_lane.c
 // run: cloud irqfd_isolation_test.global.line_goes_on
 // What may have to wait for user space goes by the lane of lines.
 @@

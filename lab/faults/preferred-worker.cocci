@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/irqfd_inject.c
+// file: virt/kvm/irqfd_lane.c
 // run: cloud irqfd_isolation_test.global.no_preference
 // The worker is preferred to all that isn't real-time.
 @@

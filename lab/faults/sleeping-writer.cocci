@@ -8,6 +8,6 @@ expression irqfd;
  irqfd_publish(...)
  {
  <...
-- irqfd_wake_writers(irqfd);
+- kvm_irqfd_wake_writers(irqfd);
  ...>
  }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/irqfd_inject.c
+// file: virt/kvm/irqfd_lane.c
 // run: debug irqfd_isolation_test
 // What an injection needs is waited for in a read section of kvm->irq_srcu.
 @@

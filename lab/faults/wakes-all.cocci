@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/irqfd_inject.c
+// file: virt/kvm/irqfd_counter.c
 // run: debug irqfd_pollers_test
 // Every signal wakes whoever else waits on the eventfd.
 @@

@@ -49,7 +49,7 @@
  * ----------------------
  *
  * VM close clears @vm in each of the VM's irqfds and waits for one grace period.
- * After that no worker begins an injection (irqfd_inject.c).  VM close then ends
+ * After that no worker begins an injection (irqfd_lane.c).  VM close then ends
  * the irqfds that it owns, and waits until the hang-ups have counted off those that
  * they own: a hang-up doesn't touch the VM after that.
  *
@@ -94,25 +94,11 @@ static bool irqfd_own(struct kvm_kernel_irqfd *irqfd)
 	return !test_and_set_bit(IRQFD_OWNED, &irqfd->flags);
 }
 
-/*
- * A take has made room in the counter: wake the writers that wait for it, as read(2)
- * does.  A waiter that is woken under the queue's lock must not signal this eventfd;
- * current->in_eventfd tells it so.
- */
-static void irqfd_wake_writers(struct kvm_kernel_irqfd *irqfd)
-{
-	lockdep_assert_held(&irqfd->wqh->lock);
-
-	current->in_eventfd = 1;
-	wake_up_locked_poll(irqfd->wqh, EPOLLOUT);
-	current->in_eventfd = 0;
-}
-
 /* What is in the counter, of a semaphore or since the VM began to close, is lost. */
 static void irqfd_drop_count(struct kvm_kernel_irqfd *irqfd)
 {
 	if (kvm_irqfd_take(irqfd))
-		irqfd_wake_writers(irqfd);
+		kvm_irqfd_wake_writers(irqfd);
 }
 
 /* The one that is on the queue when a DEASSIGN has begun: events aren't consumed. */
@@ -303,16 +289,14 @@ static int irqfd_end(struct kvm_kernel_irqfd *irqfd)
 	return 0;
 }
 
-/**
- * kvm_irqfd_hang_up - the eventfd's file is being released
- * @irqfd: the irqfd, which may be gone on return
+/*
+ * The eventfd's file is being released, which has a reference to the eventfd for as long
+ * as that.  @irqfd may be gone on return.
  *
  * A signal that comes after this, by a reference to the eventfd's context, adds to a
  * counter that no consumer takes from.
- * Context: the eventfd's wait queue lock is held, in the release of the file,
- * which has a reference to the eventfd for as long as that.
  */
-void kvm_irqfd_hang_up(struct kvm_kernel_irqfd *irqfd)
+static void irqfd_hang_up(struct kvm_kernel_irqfd *irqfd)
 {
 	lockdep_assert_held(&irqfd->wqh->lock);
 
@@ -407,10 +391,55 @@ void kvm_irqfd_release(struct kvm *kvm)
 		wait_var_event(&kvm->irqfds.nr, !irqfd_vm_has_any(kvm));
 	}
 
-	kvm_irqfd_inject_end_vm(kvm);
+	kvm_irqfd_lane_end_vm(kvm);
 	/* It may have been queued for irqfds that it had been through with. */
 	flush_work(&kvm->irqfds.shutdown);
 }
+
+/* The wake-up */
+
+static bool irqfd_take_signal(struct kvm_kernel_irqfd *irqfd, __poll_t events)
+{
+	/* It stands first. */
+	if (unlikely(!list_is_last(&irqfd->wait.entry, &irqfd->wqh->head)))
+		return kvm_irqfd_take_among_others(irqfd, events);
+
+	return kvm_irqfd_take(irqfd);
+}
+
+/*
+ * The eventfd was signalled, or is being released: @key tells.  The eventfd's wait queue
+ * lock is held, interrupts are off, in whatever context signals.
+ *
+ * Non-zero, which ends the wake-up as the entry is exclusive, when the event was
+ * consumed: nothing has come for others to read.  A semaphore's rest was there before,
+ * or is what the writer of more than 1 has left for its readers.
+ */
+static int irqfd_wakeup(struct wait_queue_entry *wait, unsigned int mode, int sync,
+			void *key)
+{
+	struct kvm_kernel_irqfd *irqfd =
+		container_of(wait, struct kvm_kernel_irqfd, wait);
+	__poll_t events = key_to_poll(key);
+	struct kvm *kvm;
+	int consumed = 0;
+
+	if (events & EPOLLIN) {
+		kvm = rcu_dereference_check(irqfd->vm,
+					    lockdep_is_held(&irqfd->wqh->lock));
+		if (kvm && irqfd_take_signal(irqfd, events)) {
+			kvm_irqfd_event(irqfd, kvm);
+			consumed = 1;
+		}
+	}
+
+	if (unlikely(events & EPOLLHUP))
+		irqfd_hang_up(irqfd);
+
+	return consumed;
+}
+
+/* Those that find an irqfd on the queue */
 
 /* The irqfd of an eventfd, whichever VM's it is. */
 static struct kvm_kernel_irqfd *irqfd_on(wait_queue_head_t *wqh)
@@ -420,7 +449,7 @@ static struct kvm_kernel_irqfd *irqfd_on(wait_queue_head_t *wqh)
 	lockdep_assert_held(&wqh->lock);
 
 	first = list_first_entry_or_null(&wqh->head, wait_queue_entry_t, entry);
-	if (!first || (first->func != kvm_irqfd_wakeup &&
+	if (!first || (first->func != irqfd_wakeup &&
 		       first->func != irqfd_ending_wakeup))
 		return NULL;
 
@@ -601,7 +630,7 @@ static void irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file)
 	rcu_assign_pointer(irqfd->vm, kvm);
 	clear_bit_unlock(IRQFD_OWNED, &irqfd->flags);
 	if (kvm_irqfd_take(irqfd)) {
-		irqfd_wake_writers(irqfd);
+		kvm_irqfd_wake_writers(irqfd);
 		kvm_irqfd_event(irqfd, kvm);
 	}
 	spin_unlock_irq(&irqfd->wqh->lock);
@@ -639,7 +668,7 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
 	irqfd->flags = BIT(IRQFD_OWNED);
 	irqfd->eventfd = eventfd;
 	irqfd->resamplefd = resamplefd;
-	init_waitqueue_func_entry(&irqfd->wait, kvm_irqfd_wakeup);
+	init_waitqueue_func_entry(&irqfd->wait, irqfd_wakeup);
 	INIT_LIST_HEAD(&irqfd->bypass_link);
 
 	return irqfd;
@@ -683,7 +712,7 @@ int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 
 	spin_lock_irq(&kvm->irqfds.lock);
 	kvm_irqfd_stats_add(kvm, irqfd);
-	kvm_irqfd_inject_add(kvm, irqfd);
+	kvm_irqfd_lane_add(kvm, irqfd);
 	kvm->irqfds.nr++;
 	spin_unlock_irq(&kvm->irqfds.lock);
 
@@ -721,7 +750,7 @@ void kvm_irqfd_init_vm(struct kvm *kvm)
 	INIT_LIST_HEAD(&kvm->irqfds.bypassed);
 	init_llist_head(&kvm->irqfds.hung_up);
 	INIT_WORK(&kvm->irqfds.shutdown, irqfd_shutdown_work);
-	kvm_irqfd_inject_init_vm(kvm);
+	kvm_irqfd_lane_init_vm(kvm);
 	kvm_irqfd_stats_init_vm(kvm);
 	kvm_irqfd_level_init_vm(kvm);
 }
@@ -776,14 +805,14 @@ int kvm_irqfd_init(void)
 
 	irqfd_assert_layout();
 
-	ret = kvm_irqfd_inject_init();
+	ret = kvm_irqfd_lane_init();
 	if (ret)
 		return ret;
 
 	shutdown_wq = alloc_workqueue("kvm-irqfd-shutdown", WQ_UNBOUND,
 				      WQ_MAX_ACTIVE);
 	if (!shutdown_wq) {
-		kvm_irqfd_inject_exit();
+		kvm_irqfd_lane_exit();
 		return -ENOMEM;
 	}
 
@@ -798,5 +827,5 @@ int kvm_irqfd_init(void)
 void kvm_irqfd_exit(void)
 {
 	destroy_workqueue(shutdown_wq);
-	kvm_irqfd_inject_exit();
+	kvm_irqfd_lane_exit();
 }

@@ -6,11 +6,12 @@
 #define __KVM_IRQFD_H__
 
 #include <linux/kvm_host.h>
-#include <linux/srcu.h>
 
 #ifdef CONFIG_HAVE_KVM_IRQCHIP
-struct kvm_kernel_irqfd;
-struct wait_queue_entry;
+#include <linux/eventfd.h>
+#include <linux/kvm_irqfd.h>
+#include <linux/srcu.h>
+#include <linux/types.h>
 
 extern struct srcu_struct kvm_irqfd_srcu;
 
@@ -22,20 +23,53 @@ extern struct srcu_struct kvm_irqfd_srcu;
 void kvm_irqfd_init_vm(struct kvm *kvm);
 int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args);
 int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args);
-void kvm_irqfd_hang_up(struct kvm_kernel_irqfd *irqfd);
 
-int kvm_irqfd_wakeup(struct wait_queue_entry *wait, unsigned int mode,
-		     int sync, void *key);
-bool kvm_irqfd_take(struct kvm_kernel_irqfd *irqfd);
+/**
+ * kvm_irqfd_take - take what is in the eventfd's counter
+ * @irqfd: the irqfd
+ *
+ * All of it, or one if the eventfd is a semaphore.  It wakes no waiter.
+ * Context: the eventfd's wait queue lock is held.
+ * Return: whether there was anything, which is one event then.
+ */
+static inline bool kvm_irqfd_take(struct kvm_kernel_irqfd *irqfd)
+{
+	u64 count;
+
+	eventfd_ctx_do_read(irqfd->eventfd, &count);
+
+	return count;
+}
+
+bool kvm_irqfd_take_among_others(struct kvm_kernel_irqfd *irqfd, __poll_t events);
+void kvm_irqfd_wake_writers(struct kvm_kernel_irqfd *irqfd);
+
+/**
+ * kvm_irqfd_count - count what became of an event
+ * @count: the irqfd's count of the wake-up or of work
+ * @delivered: has the guest been told?
+ *
+ * Context: @count's only writer.
+ */
+static inline void kvm_irqfd_count(struct kvm_irqfd_count *count, bool delivered)
+{
+	if (likely(delivered))
+		count->injected++;
+	else
+		count->undeliverable++;
+}
+
 void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm);
+
+void kvm_irqfd_defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm);
 bool kvm_irqfd_idle(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_flush(struct kvm_kernel_irqfd *irqfd);
 int kvm_irqfd_flush_killable(struct kvm_kernel_irqfd *irqfd);
-void kvm_irqfd_inject_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
-void kvm_irqfd_inject_init_vm(struct kvm *kvm);
-void kvm_irqfd_inject_end_vm(struct kvm *kvm);
-int kvm_irqfd_inject_init(void);
-void kvm_irqfd_inject_exit(void);
+void kvm_irqfd_lane_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_lane_init_vm(struct kvm *kvm);
+void kvm_irqfd_lane_end_vm(struct kvm *kvm);
+int kvm_irqfd_lane_init(void);
+void kvm_irqfd_lane_exit(void);
 
 void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of an irqfd: virt/kvm/irqfd.c and irqfd_inject.c, to be read beside it.
+ * The life of an irqfd: virt/kvm/irqfd.c, irqfd_inject.c and irqfd_lane.c, to be read beside it.
  * Names are those of the C where it has one; tests/models does the search.
  *
  * Who runs
@@ -417,7 +417,7 @@ inline irqfd_own(i)
 	}
 }
 
-/* kvm_irqfd_wakeup() for EPOLLIN, in two parts.  The queue is locked. */
+/* irqfd_wakeup() for EPOLLIN, in two parts.  The queue is locked. */
 inline irqfd_wakeup_take(e)
 {
 	i = eventfds[e].first - 1;
@@ -444,7 +444,7 @@ inline irqfd_wakeup_event(e)
 	fi
 }
 
-inline irqfd_wake_writers(e)
+inline kvm_irqfd_wake_writers(e)
 {
 	eventfds[e].sleeper = 0
 }
@@ -518,7 +518,7 @@ inline irqfd_leave(i)
 		under_wqh(e);
 		assert(!eventfds[e].count || kvms[irqfds[i].kvm].closing);
 		if
-		:: eventfds[e].count -> irqfd_wake_writers(e)
+		:: eventfds[e].count -> kvm_irqfd_wake_writers(e)
 		:: else
 		fi;
 		eventfds[e].count = 0;
@@ -708,7 +708,7 @@ inline irqfd_end(i)
  * In the wake-up, the queue locked.  Left to work is what has to wait, for the
  * inject work or for others that aren't here.
  */
-inline kvm_irqfd_hang_up(f)
+inline irqfd_hang_up(f)
 {
 	i = eventfds[f].first - 1;
 	irqfd_own(i);
@@ -1061,7 +1061,7 @@ inline irqfd_publish(a, k, f)
 		irqfd_take(a, f);
 #ifndef BREAK_WRITER	/* wakes no writer */
 		if
-		:: taken -> irqfd_wake_writers(f)
+		:: taken -> kvm_irqfd_wake_writers(f)
 		:: else
 		fi
 #endif
@@ -1199,7 +1199,7 @@ proctype fd_closer(byte on)
 		lock_wqh(on)
 	};
 	if
-	:: eventfds[on].first -> kvm_irqfd_hang_up(on)
+	:: eventfds[on].first -> irqfd_hang_up(on)
 	:: else
 	fi;
 	atomic {
