@@ -7,35 +7,30 @@
 #include <linux/kvm_host.h>
 #include <linux/seq_file.h>
 
-#include "eventfd_ids.h"
+#include "eventfd_show.h"
 #include "iosignalfd.h"
 #include "iosignalfd_item.h"
 
-struct iosignalfd_list {
-	struct kvm *kvm;
-	struct xarray ids;
-};
-
 static void *iosignalfd_list_start(struct seq_file *m, loff_t *pos)
 {
-	struct iosignalfd_list *list = m->private;
+	struct kvm_eventfd_reader *reader = m->private;
 
-	mutex_lock(&list->kvm->iosignalfds.lock);
-	return seq_list_start_head(&list->kvm->iosignalfds.items, *pos);
+	mutex_lock(&reader->kvm->iosignalfds.lock);
+	return seq_list_start_head(&reader->kvm->iosignalfds.items, *pos);
 }
 
 static void *iosignalfd_list_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	struct iosignalfd_list *list = m->private;
+	struct kvm_eventfd_reader *reader = m->private;
 
-	return seq_list_next(v, &list->kvm->iosignalfds.items, pos);
+	return seq_list_next(v, &reader->kvm->iosignalfds.items, pos);
 }
 
 static void iosignalfd_list_stop(struct seq_file *m, void *v)
 {
-	struct iosignalfd_list *list = m->private;
+	struct kvm_eventfd_reader *reader = m->private;
 
-	mutex_unlock(&list->kvm->iosignalfds.lock);
+	mutex_unlock(&reader->kvm->iosignalfds.lock);
 }
 
 static const char *iosignalfd_bus_name(enum kvm_bus bus)
@@ -52,12 +47,12 @@ static const char *iosignalfd_bus_name(enum kvm_bus bus)
 
 static int iosignalfd_list_show(struct seq_file *m, void *v)
 {
-	struct iosignalfd_list *list = m->private;
+	struct kvm_eventfd_reader *reader = m->private;
 	struct iosignalfd_item *item;
 	struct iosignalfd_group *group;
 	u64 rings;
 
-	if (v == &list->kvm->iosignalfds.items) {
+	if (v == &reader->kvm->iosignalfds.items) {
 		seq_puts(m, "bus address length value eventfd-id rings flags\n");
 		return 0;
 	}
@@ -73,8 +68,9 @@ static int iosignalfd_list_show(struct seq_file *m, void *v)
 		seq_printf(m, "%#llx", item->value);
 	/* data_race(): a vCPU may be counting; the figure is as old as its line. */
 	rings = data_race(item->rings);
-	seq_printf(m, " %d %llu %s%s%s%s\n",
-		   kvm_eventfd_id(&list->ids, item->eventfd), rings,
+	seq_putc(m, ' ');
+	kvm_eventfd_show_id(m, item->eventfd);
+	seq_printf(m, " %llu %s%s%s%s\n", rings,
 		   item->fanout ? "f" : "", item->post ? "p" : "",
 		   item->watch ? "h" : "",
 		   item->fanout || item->post || item->watch ? "" : "-");
@@ -88,33 +84,10 @@ static const struct seq_operations list_ops = {
 	.show = iosignalfd_list_show,
 };
 
-/* The file keeps the VM, which may be going already. */
 static int iosignalfd_list_open(struct inode *inode, struct file *file)
 {
-	struct kvm *kvm = inode->i_private;
-	struct iosignalfd_list *list;
-
-	if (!kvm_get_kvm_safe(kvm))
-		return -ENOENT;
-
-	list = __seq_open_private(file, &list_ops, sizeof(*list));
-	if (!list) {
-		kvm_put_kvm(kvm);
-		return -ENOMEM;
-	}
-
-	list->kvm = kvm;
-	kvm_eventfd_ids_init(&list->ids, kvm);
-	return 0;
-}
-
-static int iosignalfd_list_release(struct inode *inode, struct file *file)
-{
-	struct iosignalfd_list *list = ((struct seq_file *)file->private_data)->private;
-
-	kvm_eventfd_ids_destroy(&list->ids);
-	kvm_put_kvm(list->kvm);
-	return seq_release_private(inode, file);
+	return kvm_eventfd_show_open(inode, file, &list_ops,
+				     sizeof(struct kvm_eventfd_reader));
 }
 
 static const struct file_operations list_fops = {
@@ -122,7 +95,7 @@ static const struct file_operations list_fops = {
 	.open = iosignalfd_list_open,
 	.read = seq_read,
 	.llseek = seq_lseek,
-	.release = iosignalfd_list_release,
+	.release = kvm_eventfd_show_release,
 };
 
 /**

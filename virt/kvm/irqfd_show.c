@@ -17,7 +17,7 @@
 #include <linux/seq_file.h>
 #include <linux/wait.h>
 
-#include "eventfd_ids.h"
+#include "eventfd_show.h"
 #include "irqfd.h"
 
 struct irqfd_line {
@@ -52,9 +52,9 @@ static void irqfd_show_route(struct seq_file *m, const struct kvm_irqfd_route *r
 		seq_printf(m, "type:%u", e->type);
 }
 
-/* The file keeps the eventfd, and the lock with it, while the irqfd ends. */
+/* The caller has the eventfd's file, which keeps the eventfd while the irqfd ends. */
 static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
-			   struct kvm_kernel_irqfd *irqfd, struct file *file)
+			   struct kvm_kernel_irqfd *irqfd)
 {
 	wait_queue_head_t *wqh = irqfd->wqh;
 	struct irqfd_line line;
@@ -73,7 +73,9 @@ static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
 
 	seq_printf(m, "gsi=%u route=", irqfd->gsi);
 	irqfd_show_route(m, &line.route);
-	seq_printf(m, " eventfd=%d flags=", kvm_eventfd_file_id(file));
+	seq_puts(m, " eventfd=");
+	kvm_eventfd_show_id(m, irqfd->eventfd);
+	seq_puts(m, " flags=");
 	if (irqfd->resamplefd) {
 		seq_puts(m, "resample");
 		sep = ",";
@@ -100,7 +102,7 @@ static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
 }
 
 struct irqfds_reader {
-	struct kvm *kvm;
+	struct kvm_eventfd_reader base;
 	/* What the file's position was when show_at was this reader's last. */
 	loff_t pos;
 	int idx;
@@ -110,7 +112,7 @@ struct irqfds_reader {
 static void irqfds_stand_at(struct irqfds_reader *reader, struct hlist_node *node,
 			    loff_t pos)
 {
-	struct kvm *kvm = reader->kvm;
+	struct kvm *kvm = reader->base.kvm;
 
 	lockdep_assert_held(&kvm->irqfds.lock);
 
@@ -133,7 +135,7 @@ static void *irqfds_start(struct seq_file *m, loff_t *pos)
 	__acquires(&kvm_irqfd_srcu) __acquires(RCU)
 {
 	struct irqfds_reader *reader = m->private;
-	struct kvm *kvm = reader->kvm;
+	struct kvm *kvm = reader->base.kvm;
 	struct hlist_node *node;
 
 	reader->idx = srcu_read_lock(&kvm_irqfd_srcu);
@@ -160,7 +162,7 @@ static void *irqfds_start(struct seq_file *m, loff_t *pos)
 static void *irqfds_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct irqfds_reader *reader = m->private;
-	struct kvm *kvm = reader->kvm;
+	struct kvm *kvm = reader->base.kvm;
 	struct hlist_node *node = v;
 
 	++*pos;
@@ -200,7 +202,7 @@ static int irqfds_show(struct seq_file *m, void *v)
 	if (!file)
 		return SEQ_SKIP;
 
-	ret = irqfd_show_line(m, reader->kvm, irqfd, file);
+	ret = irqfd_show_line(m, reader->base.kvm, irqfd);
 	fput(file);
 
 	return ret;
@@ -215,36 +217,23 @@ static const struct seq_operations irqfds_seq_ops = {
 
 static int irqfds_open(struct inode *inode, struct file *file)
 {
-	struct kvm *kvm = inode->i_private;
-	struct irqfds_reader *reader;
-
-	if (!kvm_get_kvm_safe(kvm))
-		return -ENOENT;
-
-	reader = __seq_open_private(file, &irqfds_seq_ops, sizeof(*reader));
-	if (!reader) {
-		kvm_put_kvm(kvm);
-		return -ENOMEM;
-	}
-	reader->kvm = kvm;
-
-	return 0;
+	return kvm_eventfd_show_open(inode, file, &irqfds_seq_ops,
+				     sizeof(struct irqfds_reader));
 }
 
 static int irqfds_release(struct inode *inode, struct file *file)
 {
 	struct irqfds_reader *reader =
 		((struct seq_file *)file->private_data)->private;
-	struct kvm *kvm = reader->kvm;
+	struct kvm *kvm = reader->base.kvm;
 
 	/* The next reader may be where this one was in memory. */
 	spin_lock_irq(&kvm->irqfds.lock);
 	if (kvm->irqfds.show_to == reader)
 		kvm->irqfds.show_to = NULL;
 	spin_unlock_irq(&kvm->irqfds.lock);
-	kvm_put_kvm(kvm);
 
-	return seq_release_private(inode, file);
+	return kvm_eventfd_show_release(inode, file);
 }
 
 static const struct file_operations irqfds_fops = {

@@ -1084,20 +1084,21 @@ TEST_F(bus, debugfs)
 {
 	const char *bus = self->flags ? "pio" : "mmio";
 	struct kvm_iosignalfd sig = self->sig;
-	int id = eventfd_id(self->fd), i;
-	char want[128];
+	char want[128], id[16];
+	int i;
 
 	if (access(DEBUGFS, R_OK))
 		SKIP(return, "No " DEBUGFS);
 
+	shown_eventfd_id(self->fd, id, sizeof(id));
 	assert_listed(self->vm, "bus address length value eventfd-id rings flags", 0);
 
 	io_assign_ok(self->vm, sig);
-	snprintf(want, sizeof(want), "%s %#lx 4 any %d 0 -", bus, self->base, id);
+	snprintf(want, sizeof(want), "%s %#lx 4 any %s 0 -", bus, self->base, id);
 	assert_listed(self->vm, want, 1);
 	for (i = 0; i < 3; i++)
 		assert_rings(self->vcpu, self->flags, sig.addr, 4, i, sig.fd);
-	snprintf(want, sizeof(want), "%s %#lx 4 any %d 3 -", bus, self->base, id);
+	snprintf(want, sizeof(want), "%s %#lx 4 any %s 3 -", bus, self->base, id);
 	assert_listed(self->vm, want, 1);
 
 	sig.len = 2;
@@ -1106,7 +1107,7 @@ TEST_F(bus, debugfs)
 	sig.flags |= FLAG_TRIGGER | FLAG_FANOUT | FLAG_POST_WRITE | FLAG_HANGUP;
 	io_assign_ok(self->vm, sig);
 	assert_rings(self->vcpu, self->flags, sig.addr, 2, 0xabcd, sig.fd);
-	snprintf(want, sizeof(want), "%s %#lx 2 0xabcd %d 1 fph", bus, self->base, id);
+	snprintf(want, sizeof(want), "%s %#lx 2 0xabcd %s 1 fph", bus, self->base, id);
 	assert_listed(self->vm, want, 2);
 
 	/* More than a page of them, that the list is read in pieces. */
@@ -1117,13 +1118,13 @@ TEST_F(bus, debugfs)
 		sig.trigger = i;
 		io_assign_ok(self->vm, sig);
 	}
-	snprintf(want, sizeof(want), "%s %#llx 4 0x1f3 %d 0 -", bus, sig.addr, id);
+	snprintf(want, sizeof(want), "%s %#llx 4 0x1f3 %s 0 -", bus, sig.addr, id);
 	assert_listed(self->vm, want, 502);
 
 	sig = self->sig;
 	sig.flags = KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY;
 	io_assign_ok(self->vm, sig);
-	snprintf(want, sizeof(want), "ccw %#lx 4 any %d 0 -", self->base, id);
+	snprintf(want, sizeof(want), "ccw %#lx 4 any %s 0 -", self->base, id);
 	assert_listed(self->vm, want, 503);
 }
 

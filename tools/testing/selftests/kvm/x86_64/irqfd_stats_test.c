@@ -38,7 +38,7 @@ FIXTURE_TEARDOWN(stats)
 struct line {
 	unsigned int gsi;
 	char route[64];
-	int eventfd;
+	char eventfd[16];
 	char flags[64];
 	uint64_t wakeup;
 	uint64_t work;
@@ -53,8 +53,8 @@ static bool read_line(FILE *f, struct line *line)
 	if (!fgets(text, sizeof(text), f))
 		return false;
 	got = sscanf(text,
-		     "gsi=%u route=%63s eventfd=%d flags=%63s wakeup=%lu work=%lu undeliverable=%lu",
-		     &line->gsi, line->route, &line->eventfd, line->flags, &line->wakeup,
+		     "gsi=%u route=%63s eventfd=%15s flags=%63s wakeup=%lu work=%lu undeliverable=%lu",
+		     &line->gsi, line->route, line->eventfd, line->flags, &line->wakeup,
 		     &line->work, &line->undeliverable);
 	TEST_ASSERT(got == 7, "Wanted 7 values, got %d: %s", got, text);
 	return true;
@@ -106,7 +106,7 @@ TEST_F(stats, debugfs)
 	const struct kvm_irq_routing_entry other = msi_route(GSI_MSI2, VECTOR);
 	struct kvm_vm *vm = self->v.vm;
 	struct line line = {};
-	char pin[32];
+	char pin[32], id[16];
 
 	TEST_REQUIRE(has_irqfds_file(vm));
 	TEST_ASSERT(!look(vm, 0, &line), "Wanted no line without an irqfd");
@@ -115,8 +115,8 @@ TEST_F(stats, debugfs)
 	assign_ok(vm, fd, GSI_IOAPIC);
 	assign_resample_ok(vm, level_fd, GSI_LEVEL, resamplefd);
 	TEST_ASSERT(look(vm, GSI_MSI2, &line) == 3, "Wanted 3 lines");
-	TEST_ASSERT(line.eventfd == eventfd_id(self->fd), "Wanted eventfd %d, got %d",
-		    eventfd_id(self->fd), line.eventfd);
+	shown_eventfd_id(self->fd, id, sizeof(id));
+	TEST_ASSERT(!strcmp(line.eventfd, id), "Wanted eventfd %s, got %s", id, line.eventfd);
 	assert_line(vm, GSI_MSI2, "unresolved", "-", 0, 0, 0);
 	assert_line(vm, GSI_LEVEL, "unresolved", "resample", 0, 0, 0);
 
@@ -157,8 +157,10 @@ TEST_F(stats, debugfs)
 /* Thousands of irqfds are shown each once, in as many reads as it takes. */
 TEST_F(stats, debugfs_many)
 {
-	const int nr = 500;
+	enum { nr = 500 };
+	bool seen[nr] = {};
 	struct line line;
+	char id[16];
 	int *fds, i;
 	FILE *f;
 
@@ -170,10 +172,13 @@ TEST_F(stats, debugfs_many)
 	}
 
 	f = open_irqfds(self->v.vm);
-	for (i = 0; read_line(f, &line); i++)
-		TEST_ASSERT(line.gsi < nr && fds[line.gsi] >= 0 &&
-			    line.eventfd == eventfd_id(fds[line.gsi]),
-			    "Line %d: GSI %u, eventfd %d", i, line.gsi, line.eventfd);
+	for (i = 0; read_line(f, &line); i++) {
+		TEST_ASSERT(line.gsi < nr && !seen[line.gsi], "Line %d: GSI %u", i, line.gsi);
+		seen[line.gsi] = true;
+		shown_eventfd_id(fds[line.gsi], id, sizeof(id));
+		TEST_ASSERT(!strcmp(line.eventfd, id), "GSI %u: wanted eventfd %s, got %s",
+			    line.gsi, id, line.eventfd);
+	}
 	fclose(f);
 	TEST_ASSERT(i == nr, "Wanted %d lines, got %d", nr, i);
 

@@ -74,8 +74,11 @@ do {									\
 int new_eventfd(void);
 void add(int fd, uint64_t count);
 uint64_t take(int fd);
-/* The eventfd's number, from the descriptor's fdinfo. */
-int eventfd_id(int fd);
+/*
+ * How debugfs shows which eventfd it is: by its number, which the descriptor's fdinfo has,
+ * or by "-" in a kernel whose modules can't ask for it.
+ */
+void shown_eventfd_id(int fd, char *text, size_t size);
 
 /*
  * Which calls of a kernel's function this thread makes: a kprobe, by a definition as

@@ -65,7 +65,7 @@ uint64_t take(int fd)
 	return count;
 }
 
-int eventfd_id(int fd)
+static int eventfd_id(int fd)
 {
 	char path[64], line[128];
 	int id = -1;
@@ -79,6 +79,33 @@ int eventfd_id(int fd)
 			break;
 	fclose(f);
 	return id;
+}
+
+/* KVM asks a function of the kernel's for it, which a stock kernel hasn't. */
+static bool kernel_tells_ids(void)
+{
+	static int tells = -1;
+	char line[256], name[128];
+	FILE *f;
+
+	if (tells >= 0)
+		return tells;
+
+	f = fopen("/proc/kallsyms", "r");
+	TEST_ASSERT(f, "/proc/kallsyms: %s", strerror(errno));
+	for (tells = 0; !tells && fgets(line, sizeof(line), f);)
+		tells = sscanf(line, "%*s %*s %127s", name) == 1 &&
+			!strcmp(name, "eventfd_ctx_id");
+	fclose(f);
+	return tells;
+}
+
+void shown_eventfd_id(int fd, char *text, size_t size)
+{
+	if (kernel_tells_ids())
+		snprintf(text, size, "%d", eventfd_id(fd));
+	else
+		snprintf(text, size, "-");
 }
 
 static void tell_probe(struct probe *p, const char *file, const char *text)
