@@ -71,34 +71,43 @@ static inline bool kvm_io_bus_may_have_point(struct kvm *kvm,
 	return READ_ONCE(*kvm_io_bus_nr_points(kvm, bus_idx, addr));
 }
 
-int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
-			gpa_t addr, int len, u64 value);
+/**
+ * kvm_io_bus_generation - which generation of points this is
+ * @kvm: the VM
+ *
+ * Context: any.
+ * Return: the generation.  The caller's later loads find points, what takes writes
+ * there, and memslots of that generation or of a later one.
+ */
+static inline unsigned long kvm_io_bus_generation(struct kvm *kvm)
+{
+	/* Pairs with kvm_io_bus_forget(). */
+	return smp_load_acquire(&kvm->io_points.gen);
+}
 
 /* A bus and a length as one number. */
-static inline u32 kvm_iosignalfd_bus_len(enum kvm_bus bus_idx, int len)
+static inline u32 kvm_io_bus_len(enum kvm_bus bus_idx, int len)
 {
 	return bus_idx << 8 | len;
 }
 
-/* Where a vCPU remembers a write: a number made of address, length and value. */
-static __always_inline struct kvm_ring *kvm_iosignalfd_slot(struct kvm_vcpu *vcpu,
-							    u32 key)
+/* Where a vCPU has the memo of a write: by a number made of address, length and value. */
+static __always_inline struct kvm_io_memo *kvm_io_bus_memo(struct kvm_vcpu *vcpu, u32 key)
 {
-	return &vcpu->rings[hash_32(key, KVM_RINGS_BITS)];
+	return &vcpu->io_memos[hash_32(key, KVM_IO_MEMO_BITS)];
 }
 
-static __always_inline bool kvm_iosignalfd_is_ring(struct kvm_vcpu *vcpu,
-						   const struct kvm_ring *ring,
-						   u32 bus_len, gpa_t addr,
-						   u64 value)
+static __always_inline bool kvm_io_memo_is_of(struct kvm_vcpu *vcpu,
+					      const struct kvm_io_memo *memo,
+					      u32 bus_len, gpa_t addr, u64 value)
 {
-	return ring->addr == addr && ring->bus_len == bus_len &&
-	       !((ring->value ^ value) & ring->mask) &&
-	       ring->gen == READ_ONCE(vcpu->kvm->iosignalfds.gen);
+	return memo->addr == addr && memo->bus_len == bus_len &&
+	       !((memo->value ^ value) & memo->mask) &&
+	       memo->gen == READ_ONCE(vcpu->kvm->io_points.gen);
 }
 
 /**
- * kvm_iosignalfd_ring_again - do with a write what was done with it before
+ * kvm_io_bus_write_again - do with a write what was done with it before
  * @vcpu: the vCPU that writes
  * @bus_idx: the bus; not KVM_FAST_MMIO_BUS
  * @addr: the address
@@ -107,70 +116,70 @@ static __always_inline bool kvm_iosignalfd_is_ring(struct kvm_vcpu *vcpu,
  *
  * Context: an RCU read section, or interrupts off; otherwise as
  * kvm_io_bus_write_points().
- * Return: 0 if it has rung; -EOPNOTSUPP if the vCPU remembers that no point takes
- * this write; -EAGAIN if it remembers nothing.
+ * Return: 0 if it is taken; -EOPNOTSUPP if the vCPU has a memo that nothing at a point
+ * takes this write; -EAGAIN if it has none.
  */
-static __always_inline int kvm_iosignalfd_ring_again(struct kvm_vcpu *vcpu,
-						     enum kvm_bus bus_idx,
-						     gpa_t addr, int len,
-						     u64 value)
+static __always_inline int kvm_io_bus_write_again(struct kvm_vcpu *vcpu,
+						  enum kvm_bus bus_idx, gpa_t addr,
+						  int len, u64 value)
 {
-	u32 bus_len = kvm_iosignalfd_bus_len(bus_idx, len);
-	struct kvm_ring *ring = kvm_iosignalfd_slot(vcpu, addr + len);
+	u32 bus_len = kvm_io_bus_len(bus_idx, len);
+	struct kvm_io_memo *memo = kvm_io_bus_memo(vcpu, addr + len);
 
-	if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value)) {
+	if (!kvm_io_memo_is_of(vcpu, memo, bus_len, addr, value)) {
 		if (!len)
 			return -EAGAIN;
 		value &= GENMASK_ULL(len * BITS_PER_BYTE - 1, 0);
-		ring = kvm_iosignalfd_slot(vcpu, addr + len + value);
-		if (!kvm_iosignalfd_is_ring(vcpu, ring, bus_len, addr, value))
+		memo = kvm_io_bus_memo(vcpu, addr + len + value);
+		if (!kvm_io_memo_is_of(vcpu, memo, bus_len, addr, value))
 			return -EAGAIN;
 	}
 
-	if (!ring->item)
+	if (!memo->taker)
 		return -EOPNOTSUPP;
 
 	/* It may have gone just now. */
-	return kvm_iosignalfd_ring(vcpu, ring->item, addr, len, value) ?
-	       -EAGAIN : 0;
+	return memo->take(vcpu, memo->taker, addr, len, value) ? -EAGAIN : 0;
 }
 
 /**
- * kvm_iosignalfd_remember - remember what was done with a write
+ * kvm_io_bus_remember - make a memo of what was done with a write
  * @vcpu: the vCPU that wrote
- * @gen: kvm->iosignalfds.gen from before the look, read with acquire semantics
+ * @gen: kvm_io_bus_generation() from before the look
  * @bus_idx: the bus; not KVM_FAST_MMIO_BUS
  * @addr: the address
  * @len: how many bytes, or 0
  * @value: the value, as it is compared; 0 if it doesn't matter
  * @any_value: it doesn't matter
- * @item: the item that it rang, or NULL
+ * @take: how @taker takes it
+ * @taker: what took it, or NULL for nothing at a point
  *
- * What rang isn't forgotten for what didn't: a console or a timer beside a doorbell
- * would make the doorbell dearer with every byte.
+ * A memo of a write that was taken is not replaced by one of a write that wasn't: a
+ * console or a timer beside a doorbell would make the doorbell dearer with every byte.
+ * Context: @vcpu's own thread.
  */
-static inline void kvm_iosignalfd_remember(struct kvm_vcpu *vcpu,
-					   unsigned long gen,
-					   enum kvm_bus bus_idx, gpa_t addr,
-					   int len, u64 value, bool any_value,
-					   struct iosignalfd_item *item)
+static inline void kvm_io_bus_remember(struct kvm_vcpu *vcpu, unsigned long gen,
+				       enum kvm_bus bus_idx, gpa_t addr, int len,
+				       u64 value, bool any_value, kvm_io_take_t take,
+				       void *taker)
 {
-	struct kvm_ring *ring = kvm_iosignalfd_slot(vcpu, addr + len + value);
+	struct kvm_io_memo *memo = kvm_io_bus_memo(vcpu, addr + len + value);
 
 	/* Of fewer bits a generation could come round again. */
 	if (BITS_PER_LONG < 64)
 		return;
 
-	if (!item && ring->item && ring->gen == gen)
+	if (!taker && memo->taker && memo->gen == gen)
 		return;
 
-	*ring = (struct kvm_ring) {
-		.item = item,
+	*memo = (struct kvm_io_memo) {
+		.take = take,
+		.taker = taker,
 		.gen = gen,
 		.addr = addr,
 		.value = value,
 		.mask = any_value ? 0 : GENMASK_ULL(len * BITS_PER_BYTE - 1, 0),
-		.bus_len = kvm_iosignalfd_bus_len(bus_idx, len),
+		.bus_len = kvm_io_bus_len(bus_idx, len),
 	};
 }
 

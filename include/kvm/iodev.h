@@ -59,7 +59,7 @@ struct kvm_io_device {
  * @dev: the device; set up with kvm_iodevice_init()
  * @addr: the address; set by kvm_io_bus_register_point()
  * @node: the bus's
- * @hole_gen: the last generation (kvm->iosignalfds.gen) in which there was no memory at
+ * @hole_gen: the last generation (kvm->io_points.gen) in which there was no memory at
  *	the address when it was last looked for; see kvm_io_bus_is_hole()
  */
 struct kvm_io_point {
@@ -102,19 +102,36 @@ struct kvm_io_bus {
 };
 
 /**
- * struct kvm_ring - a write by a vCPU, and which iosignalfd it rang
- * @item: the iosignalfd, or NULL if it rang none
- * @gen: which generation that was; see kvm->iosignalfds.gen
+ * typedef kvm_io_take_t - take a write that was taken before
+ * @vcpu: the vCPU that writes
+ * @taker: what took such a write before
+ * @addr: the address
+ * @len: how many bytes; 0 where nothing but the address is known
+ * @value: the value that is written; bits above @len bytes don't matter
+ *
+ * Context: an RCU read section in which @taker is known to be there, or interrupts off;
+ * on PREEMPT_RT interrupts are on.
+ * Return: 0, or -EOPNOTSUPP if @taker has just gone.
+ */
+typedef int (*kvm_io_take_t)(struct kvm_vcpu *vcpu, void *taker, gpa_t addr,
+			     int len, u64 value);
+
+/**
+ * struct kvm_io_memo - a vCPU's write to a bus, and what took it at a point
+ * @take: how @taker takes a write
+ * @taker: what took it, or NULL if nothing at a point does
+ * @gen: which generation that was; see kvm_io_bus_forget()
  * @addr: the address
  * @value: the value
  * @mask: which bits of the value mattered
  * @bus_len: the bus and how many bytes, in one
  *
- * Only the vCPU reads and writes it.  @item may have been freed: the vCPU may use it only
+ * Only the vCPU reads and writes it.  @taker may have been freed: the vCPU may use it only
  * in an RCU read section in which it has found the generation to be the same.
  */
-struct kvm_ring {
-	struct iosignalfd_item *item;
+struct kvm_io_memo {
+	kvm_io_take_t take;
+	void *taker;
 	unsigned long gen;
 	gpa_t addr;
 	u64 value;
@@ -122,8 +139,8 @@ struct kvm_ring {
 	u32 bus_len;
 };
 
-/* How many of them a vCPU remembers, as a power of two. */
-#define KVM_RINGS_BITS 3
+/* How many of them a vCPU has, as a power of two. */
+#define KVM_IO_MEMO_BITS 3
 
 /* How many ranges a bus takes; points don't count. */
 #define NR_IOBUS_DEVS 1000
@@ -173,6 +190,8 @@ struct kvm_io_device *kvm_io_bus_get_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 
 int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			    gpa_t addr, int len, const void *val);
+void kvm_io_bus_forget(struct kvm *kvm);
+void kvm_io_bus_memory_changed(struct kvm *kvm);
 bool kvm_io_bus_is_hole(struct kvm *kvm, struct kvm_io_point *point,
 			unsigned long gen);
 int kvm_io_bus_register_point(struct kvm *kvm, enum kvm_bus bus_idx,

@@ -3,7 +3,7 @@
 // run: cloud iosignalfd_flags_test.bus.pio.remembers
 // A vCPU forgets what it rang for a write that didn't ring.
 @@
-identifier item, ring, gen;
+identifier taker, memo, gen;
 @@
-- if (!item && ring->item && ring->gen == gen)
+- if (!taker && memo->taker && memo->gen == gen)
 -	return;

@@ -6,4 +6,4 @@
 expression addr;
 @@
 - iobus_may_end_in_next_page(addr)
-+ false
++ (iobus_may_end_in_next_page(addr) && false)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// file: virt/kvm/iosignalfd.c
+// file: virt/kvm/iobus.c
 // run: intel iosignalfd_border_test.border.exit_path.memory_comes_and_goes
 // What vCPUs know of holes they go on to know when memory comes.
 @@
 expression kvm;
 @@
- kvm_iosignalfd_memory_changed(...)
+ kvm_io_bus_memory_changed(...)
  {
-- iosignalfd_forget_all(kvm);
+- kvm_io_bus_forget(kvm);
  }

@@ -14,10 +14,30 @@
  * change of memslots.
  *
  * Points stand in a hash table by address.
+ *
+ * What a vCPU remembers
+ * ---------------------
+ * A vCPU has memos of its last writes: what took a write at a point, or that nothing
+ * there does.  With a memo it needn't look again, until points or what takes writes at
+ * them change.  Each such change begins a new generation.
+ *
+ * What takes writes begins to do so in two steps: it can be found, and then a new
+ * generation begins (kvm_io_bus_forget()).  So a vCPU that has seen the registration
+ * return doesn't rely on having found nothing before.  Its end has three steps: it can't
+ * be found any more, a new generation begins, and RCU frees it.  So a vCPU that finds,
+ * in a read section, the generation of a memo to be this one, may use what the memo
+ * names for the rest of that section, as if it had looked it up.
+ *
+ * Without memos each write looks in the hash table of the bus and in the group's index,
+ * in four to eight cache lines.  By make bench that takes 209 instructions more for a ring
+ * of any value, 302 for one of its own value, and 650 for a write that no value of a
+ * point's takes and that goes on to user space.  It takes 56 less where a vCPU rings more
+ * addresses in turn than it has memos for.
  */
 
 #include <kvm/iobus.h>
 
+#include <linux/cache.h>
 #include <linux/kvm_host.h>
 #include <linux/overflow.h>
 #include <linux/rhashtable.h>
@@ -53,6 +73,11 @@ static const struct rhashtable_params point_params = {
 	.key_offset = offsetof(struct kvm_io_point, addr),
 	.head_offset = offsetof(struct kvm_io_point, node),
 	.automatic_shrinking = true,
+	/*
+	 * No smaller than it begins.  A table grows by a factor of two each time that its
+	 * worker runs, so many registrations at once would outrun a small one.
+	 */
+	.min_size = 64,
 };
 
 /*
@@ -117,7 +142,7 @@ static struct rhltable *iobus_points_of(struct kvm *kvm, enum kvm_bus bus_idx)
  * @point: the device; it is ready for use, and the bus's until unregistered
  *
  * A write by an instruction that comes after the return finds the device.  The
- * caller lets a full barrier follow, iosignalfd_add() by a new generation.
+ * caller lets kvm_io_bus_forget() follow, which is a full barrier.
  * Context: process context; the caller's lock excludes the other registrations.
  * Waits for no reader.
  * Return: 0, or -ENOMEM, in which case @point is the caller's as before.
@@ -159,6 +184,39 @@ void kvm_io_bus_unregister_point(struct kvm *kvm, enum kvm_bus bus_idx,
 	WRITE_ONCE(*nr, *nr - 1);
 	WARN_ON_ONCE(rhltable_remove(iobus_points_of(kvm, bus_idx), &point->node,
 				     point_params));
+}
+
+/**
+ * kvm_io_bus_forget - have vCPUs not rely on their memos
+ * @kvm: the VM, in which what takes writes at a point has changed
+ *
+ * To be called when something new that takes writes can be found, and when something
+ * can't be found any more, before it goes to RCU.
+ *
+ * A full barrier.  A reader of the new generation finds points and memslots as they are
+ * now; and the caller's later loads come after this, see
+ * iobus_see_what_was_announced().
+ * Context: any; takes no lock.
+ */
+void kvm_io_bus_forget(struct kvm *kvm)
+{
+	unsigned long gen = READ_ONCE(kvm->io_points.gen);
+
+	while (!try_cmpxchg(&kvm->io_points.gen, &gen, gen + 1))
+		;
+}
+
+/**
+ * kvm_io_bus_memory_changed - have vCPUs not rely on what they know of holes
+ * @kvm: the VM, whose new memslots are published
+ *
+ * A write by an instruction that comes after the return goes to memory where there is
+ * memory.
+ * Context: any; takes no lock.
+ */
+void kvm_io_bus_memory_changed(struct kvm *kvm)
+{
+	kvm_io_bus_forget(kvm);
 }
 
 static struct kvm_io_point *iobus_to_point(struct rhlist_head *node)
@@ -206,7 +264,7 @@ struct kvm_io_point *kvm_io_bus_next_point(struct kvm *kvm,
  * kvm_io_bus_is_hole - is there still no memory at a point?
  * @kvm: the VM
  * @point: the point, on KVM_MMIO_BUS
- * @gen: kvm->iosignalfds.gen, read with acquire semantics
+ * @gen: kvm_io_bus_generation()
  *
  * For an exit that says that there was none when the vCPU's page tables were filled
  * in, which isn't undone when memory comes.  Memory in any address space counts,
@@ -273,7 +331,7 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 
 	iobus_see_what_was_announced();
 	/* Before the look at the points, which may find none. */
-	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
+	gen = kvm_io_bus_generation(vcpu->kvm);
 
 	rcu_read_lock();
 	point = iobus_first_point(points, addr);
@@ -284,10 +342,9 @@ int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 	rcu_read_unlock();
 
 	if (ret == -EOPNOTSUPP)
-		kvm_iosignalfd_remember(vcpu, gen,
-					kvm_io_bus_of_points(bus_idx), addr, len,
-					any_value ? 0 : kvm_io_value(len, val),
-					any_value, NULL);
+		kvm_io_bus_remember(vcpu, gen, kvm_io_bus_of_points(bus_idx), addr,
+				    len, any_value ? 0 : kvm_io_value(len, val),
+				    any_value, NULL, NULL);
 
 	return ret == -EAGAIN ? -EOPNOTSUPP : ret;
 }
@@ -374,15 +431,15 @@ static struct kvm_io_range iobus_behind_all_at(gpa_t addr)
 	return (struct kvm_io_range) { .addr = addr, .size = 0, .seq = 0 };
 }
 
-/* There may be points; what the vCPU remembers is cheaper. */
+/* There may be points; a memo of the vCPU is cheaper. */
 static int iobus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
 			      int len, const void *val)
 {
 	int ret;
 
 	rcu_read_lock();
-	ret = kvm_iosignalfd_ring_again(vcpu, kvm_io_bus_of_points(bus_idx),
-					addr, len, kvm_io_value(len, val));
+	ret = kvm_io_bus_write_again(vcpu, kvm_io_bus_of_points(bus_idx), addr, len,
+				     kvm_io_value(len, val));
 	rcu_read_unlock();
 
 	if (ret == -EAGAIN)
@@ -661,6 +718,12 @@ int kvm_io_bus_init(struct kvm *kvm)
 {
 	int i, ret;
 
+	/* What each write to a point reads; registrations write to other lines. */
+	CACHELINE_ASSERT_GROUP_MEMBER(typeof_member(struct kvm, io_points), write, gen);
+	BUILD_BUG_ON(sizeof_field(struct kvm, io_points) % SMP_CACHE_BYTES);
+
+	/* A new vCPU's memos are of generation 0. */
+	kvm->io_points.gen = 1;
 	kvm->buses = kcalloc(KVM_NR_BUSES, sizeof(*kvm->buses),
 			     GFP_KERNEL_ACCOUNT);
 	if (!kvm->buses)

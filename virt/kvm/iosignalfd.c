@@ -37,42 +37,6 @@
 /* How many that have hung up end at a time. */
 #define REAP_BATCH	64
 
-/*
- * A vCPU remembers which item a write rang, or that it rang none, so that it needn't
- * look again, until groups or items change.
- *
- * An assign begins a new generation when the new item can be found.  So a vCPU that
- * has seen the assign return doesn't rely on having found nothing before.  A removal
- * begins a new generation after it has taken the item out and before it gives the item
- * to RCU.  So a vCPU that finds, in a read section, the generation of an item that it
- * remembers, may use the item for the rest of that section, as if it had looked it up.
- */
-static void iosignalfd_forget_all(struct kvm *kvm)
-{
-	unsigned long gen = READ_ONCE(kvm->iosignalfds.gen);
-
-	/*
-	 * A full barrier.  A reader of the new generation finds groups, items and
-	 * memslots as they are now; and the caller's later loads come after this, see
-	 * iobus_see_what_was_announced().
-	 */
-	while (!try_cmpxchg(&kvm->iosignalfds.gen, &gen, gen + 1))
-		;
-}
-
-/**
- * kvm_iosignalfd_memory_changed - have vCPUs not rely on what they know of holes
- * @kvm: the VM, whose new memslots are published
- *
- * A write by an instruction that comes after the return doesn't ring where there is
- * memory.
- * Context: any; takes no lock.
- */
-void kvm_iosignalfd_memory_changed(struct kvm *kvm)
-{
-	iosignalfd_forget_all(kvm);
-}
-
 static struct iosignalfd_item *iosignalfd_locked_next(struct kvm *kvm,
 						      struct iosignalfd_item *item)
 {
@@ -299,7 +263,7 @@ static void iosignalfd_unlink_item(struct kvm *kvm, struct iosignalfd_item *item
 	}
 
 	group->nr_items--;
-	iosignalfd_forget_all(kvm);
+	kvm_io_bus_forget(kvm);
 }
 
 static struct iosignalfd_group *iosignalfd_new_group(const struct iosignalfd_spec *spec)
@@ -551,7 +515,7 @@ int iosignalfd_add(struct kvm *kvm, const struct iosignalfd_spec *spec)
 	mutex_lock(&kvm->iosignalfds.lock);
 	ret = iosignalfd_add_item(kvm, spec, item);
 	if (!ret)
-		iosignalfd_forget_all(kvm);
+		kvm_io_bus_forget(kvm);
 	mutex_unlock(&kvm->iosignalfds.lock);
 
 	if (ret)
@@ -637,11 +601,6 @@ int iosignalfd_remove(struct kvm *kvm, const struct iosignalfd_spec *spec)
 /* What a ring reads stands together; an assign writes to other cache lines. */
 static void iosignalfd_assert_layout(void)
 {
-	CACHELINE_ASSERT_GROUP_MEMBER(typeof_member(struct kvm, iosignalfds),
-				      ring, gen);
-	BUILD_BUG_ON(offsetof(struct kvm, iosignalfds.lock) / SMP_CACHE_BYTES ==
-		     offsetof(struct kvm, iosignalfds.gen) / SMP_CACHE_BYTES);
-
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, next);
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, value);
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, fanout);
@@ -661,8 +620,6 @@ void kvm_iosignalfd_init(struct kvm *kvm)
 	iosignalfd_assert_layout();
 
 	mutex_init(&kvm->iosignalfds.lock);
-	/* What a new vCPU remembers, nothing, is of generation 0. */
-	kvm->iosignalfds.gen = 1;
 	INIT_LIST_HEAD(&kvm->iosignalfds.items);
 	xa_init_flags(&kvm->iosignalfds.watches, XA_FLAGS_ACCOUNT);
 	init_llist_head(&kvm->iosignalfds.gone);

@@ -22,7 +22,6 @@ void kvm_iosignalfd_init(struct kvm *kvm);
 void kvm_iosignalfd_stop(struct kvm *kvm);
 void kvm_iosignalfd_destroy(struct kvm *kvm);
 void kvm_iosignalfd_create_debugfs(struct kvm *kvm);
-void kvm_iosignalfd_memory_changed(struct kvm *kvm);
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *args);
 int kvm_iosignalfd_deassign(struct kvm *kvm, const struct kvm_ioeventfd *args);
 

@@ -159,25 +159,17 @@ static __always_inline int iosignalfd_ring_item(struct kvm_vcpu *vcpu,
 	return 0;
 }
 
-/**
- * kvm_iosignalfd_ring - signal, unless the registration has gone in the meantime
- * @vcpu: the vCPU that writes
- * @item: the registration
- * @addr: the address
- * @len: how many bytes; 0 where nothing but the address is known
- * @value: the value that is written; bits above @len bytes don't matter
+/*
+ * Signal, unless the registration has gone in the meantime: a kvm_io_take_t, for an item
+ * that stores no value and shares its writes with no other.
  *
  * A vCPU in the exit path waits for the item's lock with interrupts off.  So every
  * holder of the lock has interrupts off as well: no softirq can run in the holder and
  * make that wait longer than a store and a signal take.  The signal has interrupts off
  * anyway, for the eventfd's own lock.
- *
- * Context: an RCU read section in which @item was found, or interrupts off; on
- * PREEMPT_RT interrupts are on.
- * Return: 0, or -EOPNOTSUPP if the registration has gone.
  */
-int kvm_iosignalfd_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
-			gpa_t addr, int len, u64 value)
+static int iosignalfd_ring(struct kvm_vcpu *vcpu, void *item, gpa_t addr, int len,
+			   u64 value)
 {
 	return iosignalfd_ring_item(vcpu, item, addr, len, value, false);
 }
@@ -266,8 +258,8 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	if (group->len && group->len != len)
 		return -EOPNOTSUPP;
 
-	/* Before the look at the items: pairs with iosignalfd_forget_all(). */
-	gen = smp_load_acquire(&vcpu->kvm->iosignalfds.gen);
+	/* Before the look at the items. */
+	gen = kvm_io_bus_generation(vcpu->kvm);
 
 	/* Nothing but the address is known, and memory may have come there. */
 	if (!len && !kvm_io_bus_is_hole(vcpu->kvm, &group->point, gen))
@@ -284,9 +276,9 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	if (unlikely(item->post || rcu_access_pointer(item->next)))
 		return iosignalfd_post_and_ring(vcpu, item, addr, len, value);
 
-	kvm_iosignalfd_remember(vcpu, gen, group->bus, addr, len,
-				any_value ? 0 : value, any_value, item);
-	return kvm_iosignalfd_ring(vcpu, item, addr, len, value);
+	kvm_io_bus_remember(vcpu, gen, group->bus, addr, len, any_value ? 0 : value,
+			    any_value, iosignalfd_ring, item);
+	return iosignalfd_ring(vcpu, item, addr, len, value);
 }
 
 const struct kvm_io_device_ops iosignalfd_ops = {

@@ -25,7 +25,7 @@ MODULE_PARM_DESC(ring_in_exit_path,
 		 "Ring iosignalfds right after the exit (default Y, N on PREEMPT_RT)");
 
 /*
- * @size, @value: as kvm_iosignalfd_ring_again() has it.
+ * @size, @value: as kvm_io_bus_write_again() has it.
  *
  * A debugger may want to see what comes after the instruction, which can take an
  * exit to user space.  On PREEMPT_RT an eventfd's lock sleeps.
@@ -41,8 +41,8 @@ static __always_inline bool fastpath_ring(struct kvm_vcpu *vcpu, enum kvm_bus bu
 	    !READ_ONCE(enable_ring_in_exit_path) || vcpu->guest_debug)
 		return false;
 
-	ret = kvm_iosignalfd_ring_again(vcpu, kvm_io_bus_of_points(bus_idx),
-					addr, size, value);
+	ret = kvm_io_bus_write_again(vcpu, kvm_io_bus_of_points(bus_idx), addr, size,
+				     value);
 	if (ret == -EAGAIN)
 		ret = kvm_io_bus_write_points(vcpu, bus_idx, addr, size,
 					      &value);

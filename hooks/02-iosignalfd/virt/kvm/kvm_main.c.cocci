@@ -80,7 +80,7 @@ expression e;
  {
  <...
  kvm_arch_memslots_updated(...);
-+kvm_iosignalfd_memory_changed(kvm);
++kvm_io_bus_memory_changed(kvm);
  ...>
  }
 
