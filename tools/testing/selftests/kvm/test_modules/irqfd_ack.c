@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Acknowledges with interrupts off, as an arm64 vCPU makes them when it folds its list
- * registers, for the test of what becomes of them.
+ * registers, for irqfd_ack_test.
  *
- * A probe counts the signals that are made meanwhile.
+ * A kprobe counts the eventfds that the acknowledging task signals meanwhile.
  */
 #include <linux/cleanup.h>
 #include <linux/file.h>
@@ -21,7 +21,7 @@
 
 static DEFINE_MUTEX(lock);
 static void (*notify_acked_irq)(struct kvm *kvm, unsigned int irqchip, unsigned int pin);
-/* The task that acknowledges, only compared. */
+/* The task that acknowledges; only compared, never dereferenced. */
 static struct task_struct *acknowledges;
 static unsigned int signals;
 
@@ -67,7 +67,7 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (!vm)
 		return -EBADF;
 
-	/* That it is a VM is the test's word. */
+	/* The caller must pass a VM: that isn't checked. */
 	ret = acknowledge(vm->private_data, &ack);
 	fput(vm);
 	return ret;
@@ -84,7 +84,7 @@ static struct miscdevice device = {
 	.fops = &fops,
 };
 
-/* It isn't exported; a probe knows where it is. */
+/* For a function that isn't exported: a kprobe finds its address. */
 static void *address_of(const char *name)
 {
 	struct kprobe finder = { .symbol_name = name };

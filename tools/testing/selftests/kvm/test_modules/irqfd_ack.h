@@ -6,8 +6,8 @@
 #include <linux/types.h>
 
 /*
- * Acknowledge an irqchip's pin with interrupts off.  Returns how many eventfds were
- * signalled by that before interrupts were on again.
+ * Acknowledge an irqchip's pin with interrupts off.  Returns how many eventfds the
+ * acknowledge signalled before interrupts were on again.
  */
 struct irqfd_ack {
 	__s32 vm_fd;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Producers of interrupts that bypass irqfd, for its test: there is no such
- * hardware in most machines.
+ * Producers of interrupts that bypass irqfd, for irqfd_bypass_test: most machines
+ * have no hardware for that.
  *
- * The kernel is made to believe that there is: that interrupts can be remapped
- * and posted, and that an interrupt which no device has is told where to go.  What
- * it is told is noted; that it is to be posted can be refused.  All else, irqfd's,
- * the bypass manager's and the architecture's part, is the real one.
+ * Kprobes make the kernel believe that interrupts can be remapped and posted, and
+ * replace irq_set_vcpu_affinity() for interrupts that no device has.  The module
+ * counts these calls, and can refuse to post an interrupt.  All else runs
+ * unchanged: irqfd's, the bypass manager's and the architecture's code.
  */
 #include <linux/eventfd.h>
 #include <linux/irqbypass.h>
@@ -29,14 +29,14 @@ static struct test_producer {
 	unsigned int told;
 	unsigned int refused;
 	unsigned int consumers;
-	int fail; /* what it says to a consumer */
+	int fail; /* what add_consumer() returns */
 	unsigned int stopped;
 	unsigned int started;
 } producers[IRQFD_BYPASS_PRODUCERS];
 
 static int fail_with;
 
-/* What a probed function does instead: return what is in its registers. */
+/* Runs instead of a probed function: returns the value that override() has set. */
 static noinline notrace void just_return(void)
 {
 }
@@ -52,7 +52,7 @@ static int override(struct pt_regs *regs, unsigned long ret)
 
 NOKPROBE_SYMBOL(override);
 
-/* With this a probe isn't made a jump, which would go back to where it came from. */
+/* A kprobe with a post handler isn't optimized to a jump, which would undo the override. */
 static void after(struct kprobe *p, struct pt_regs *regs, unsigned long flags)
 {
 }
@@ -110,7 +110,7 @@ static struct kprobe probes[] = {
 	  .post_handler = after },
 	{ .symbol_name = "irq_set_vcpu_affinity", .pre_handler = take_affinity,
 	  .post_handler = after },
-	/* The one of the vendor whose module is there. */
+	/* One of these: the vendor module that is loaded has it. */
 	{ .symbol_name = "avic_pi_update_irte", .pre_handler = refuse_to_post,
 	  .post_handler = after },
 	{ .symbol_name = "vmx_pi_update_irte", .pre_handler = refuse_to_post,
@@ -173,12 +173,15 @@ static int add(struct test_producer *t, int fd, int fail)
 		.stop = stop,
 		.start = start,
 	};
-	/* Those of vfio have neither. */
+	/* Every other producer has neither, like vfio's. */
 	if ((t - producers) % 2 == 0) {
 		t->producer.add_consumer = add_consumer;
 		t->producer.del_consumer = del_consumer;
 	}
-	/* A manager with lists takes it off one, though it isn't on any. */
+	/*
+	 * A bypass manager with lists may delete a producer from a list although it was
+	 * never added.
+	 */
 	INIT_LIST_HEAD(&t->producer.node);
 	return irq_bypass_register_producer(&t->producer);
 }
@@ -336,7 +339,7 @@ static void remove_probes(void)
 {
 	int i;
 
-	/* One that isn't there is left alone. */
+	/* Unregistering a kprobe that wasn't registered does nothing. */
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		unregister_kprobe(&probes[i]);
 }

@@ -13,14 +13,14 @@
  * @id: which producer, below IRQFD_BYPASS_PRODUCERS; with IRQFD_BYPASS_CROWD how many
  *	pairs, IRQFD_BYPASS_MAX_CROWD at most
  * @fd: the eventfd of a new producer
- * @fail: 0 or a negative errno: with IRQFD_BYPASS_ADD what the producer says when it
- *	meets a consumer (one with an odd @id has no say), with IRQFD_BYPASS_FAIL what
- *	the architecture says from now on when it is to post an interrupt, of whichever
- *	producer
- * @told: how often the hardware has been told where the producer's interrupt goes,
- *	since the producer was added
- * @refused: how often the architecture has said something else instead
- * @consumers: how many the producer has, if its @id is even
+ * @fail: 0 or a negative errno: with IRQFD_BYPASS_ADD what the producer's
+ *	add_consumer() returns (a producer with an odd @id has none), with
+ *	IRQFD_BYPASS_FAIL what the architecture returns from now on instead of posting
+ *	an interrupt, for all producers
+ * @told: how often the architecture has called irq_set_vcpu_affinity() for the
+ *	producer's interrupt, since the producer was added
+ * @refused: how often the architecture has returned IRQFD_BYPASS_FAIL's errno
+ * @consumers: how many consumers the producer has, if its @id is even
  * @stopped: calls of the producer's stop()
  * @started: and of its start()
  */
@@ -36,14 +36,14 @@ struct irqfd_bypass_args {
 };
 
 /*
- * Register a producer, EBUSY if it has been.  Whether it was let in or not, DEL
- * unregisters it, as drivers do, and does nothing after that.
+ * Register a producer; EBUSY if it is registered.  DEL unregisters it, as drivers do,
+ * whether the registration succeeded or failed; a second DEL does nothing.
  */
 #define IRQFD_BYPASS_ADD	_IOWR('b', 0, struct irqfd_bypass_args)
 #define IRQFD_BYPASS_DEL	_IOWR('b', 1, struct irqfd_bypass_args)
 #define IRQFD_BYPASS_FAIL	_IOWR('b', 2, struct irqfd_bypass_args)
 #define IRQFD_BYPASS_GET	_IOWR('b', 3, struct irqfd_bypass_args)
-/* Have so many producers and consumers, connected, that nobody else sees. */
+/* Have so many pairs of a producer and a consumer, each with a token of its own. */
 #define IRQFD_BYPASS_CROWD	_IOWR('b', 4, struct irqfd_bypass_args)
 
 #endif

@@ -3,9 +3,9 @@
  * Pauses in a guest's acknowledge of a level irqfd, before it lowers the line and
  * after that, for the test of what may come in between.
  *
- * What lowers the line is a call of kvm_set_irq().  A probe leads the call of the
- * thread that is to be paused here, from where the function is called as it would
- * have been.  The caller may sleep, so that a pause takes no processor.
+ * The acknowledge lowers the line by kvm_set_irq().  A kprobe diverts that call to
+ * paused_set_irq(), if the armed thread makes it; paused_set_irq() calls the real
+ * function.  The caller may sleep, so a pause occupies no processor.
  */
 #include <linux/completion.h>
 #include <linux/fs.h>
@@ -21,11 +21,11 @@
 
 #include "irqfd_pause.h"
 
-/* A forgotten thread goes on after that. */
+/* A paused thread that the test doesn't let go on continues after that time. */
 #define PATIENCE	(20 * HZ)
 
 static DEFINE_MUTEX(lock);
-/* Who is to be paused, or is, and where; not by a pointer that may be reused. */
+/* The armed or paused thread, by its pid because a task_struct may be reused. */
 static pid_t paused_task;
 static unsigned long where;
 static unsigned int place;
@@ -56,14 +56,14 @@ static int paused_set_irq(struct kvm *kvm, int irq_source_id, u32 irq, int level
 	ret = set_irq(kvm, irq_source_id, irq, level, line_status);
 	pause_at(IRQFD_PAUSE_AFTER_LOWER);
 
-	/* Once. */
+	/* An arming is good for one pause. */
 	WRITE_ONCE(where, 0);
 	WRITE_ONCE(inside, false);
 	wake_up_var(&inside);
 	return ret;
 }
 
-/* The call in paused_set_irq() comes by as well, and goes on. */
+/* paused_set_irq()'s own call hits the probe too: "inside" lets it through. */
 static int lead_here(struct kprobe *p, struct pt_regs *regs)
 {
 	if (READ_ONCE(paused_task) != current->pid || READ_ONCE(inside) ||
@@ -79,7 +79,7 @@ static int lead_here(struct kprobe *p, struct pt_regs *regs)
 
 NOKPROBE_SYMBOL(lead_here);
 
-/* With this the probe isn't made a jump, which would go back to where it came from. */
+/* A kprobe with a post handler isn't optimized to a jump, which would undo the diversion. */
 static void after(struct kprobe *p, struct pt_regs *regs, unsigned long flags)
 {
 }
@@ -92,7 +92,7 @@ static struct kprobe probe = {
 	.post_handler = after,
 };
 
-/* Nobody is paused after this. */
+/* No thread is paused after this. */
 static void disarm(void)
 {
 	WRITE_ONCE(where, 0);
@@ -167,7 +167,7 @@ static void __exit irqfd_pause_exit(void)
 {
 	misc_deregister(&device);
 	unregister_kprobe(&probe);
-	/* Who was last in paused_set_irq() has returned from it. */
+	/* Wait until the last thread in paused_set_irq() has returned from it. */
 	synchronize_rcu_tasks();
 }
 module_exit(irqfd_pause_exit);

@@ -4,15 +4,15 @@
 
 #include <linux/ioctl.h>
 
-/* Where a thread's acknowledge pauses, of level irqfds: both may be set. */
+/* Where a thread's acknowledge of level irqfds pauses; both may be set. */
 #define IRQFD_PAUSE_BEFORE_LOWER	1
 #define IRQFD_PAUSE_AFTER_LOWER		2
 
-/* Pause this thread's next acknowledge; it takes a mask of the above. */
+/* Pause the calling thread's next acknowledge; the argument is a mask of the above. */
 #define IRQFD_PAUSE_ARM		_IO('p', 0)
-/* Wait until it has paused: 1 or 2 for where; 0 if it hasn't after so many ms. */
+/* Wait for the pause: returns where it is, or 0 if there is none after so many ms. */
 #define IRQFD_PAUSE_WAIT	_IO('p', 1)
-/* Let it go on.  ETIMEDOUT if it has already, tired of waiting. */
+/* Let the thread go on.  ETIMEDOUT if the pause has timed out. */
 #define IRQFD_PAUSE_GO		_IO('p', 2)
 
 #endif

@@ -3,8 +3,8 @@
  * iosignalfd at borders: writes that cross from one page into another, and
  * registered addresses where memory and KVM's own devices come and go.
  *
- * Three pages stand side by side, memory, a hole, and memory again.  All of it holds in
- * the exit path and without it (kvm's parameter ring_in_exit_path).
+ * The guest has three adjacent pages: memory, a hole, and memory again.  Each test runs
+ * with the exit path and without it (kvm's parameter ring_in_exit_path).
  */
 #include <string.h>
 
@@ -27,17 +27,16 @@
 /* Below 4 GiB, as TSS pages have to be. */
 #define TSS		0xd0000000ull
 
-/* A write is done as often as it takes for vCPU and processor to know the address. */
+/* After so many writes the vCPU's and the processor's caches have the address. */
 #define TIMES		3
 
 #define VALUE		0x8877665544332211ull
 
-/* The guest pushes this, */
+/* The value that the guest pushes, and the stack pointer before the push. */
 static uint64_t guest_value;
-/* and its stack ends here. */
 static uint64_t guest_stack;
 
-/* ENTER has what it pushes on the emulator's stack, with nothing behind it. */
+/* KVM emulates ENTER with the pushed value in a variable on the kernel's stack. */
 static void guest_push(void)
 {
 	for (;;) {
@@ -117,9 +116,9 @@ static void assert_rings_again(struct kvm_vcpu *vcpu, uint64_t addr, int fd)
 }
 
 /*
- * A push across the border of memory reaches the bus with as many bytes as are
- * behind it.  Whoever reads eight of them reads beyond the emulator's variable:
- * KASAN sees it.
+ * A push across the border of memory reaches the bus with the bytes beyond the border
+ * only.  Code that reads eight bytes there reads beyond the emulator's variable, which
+ * KASAN reports.
  */
 TEST_F(border, push)
 {
@@ -160,8 +159,8 @@ TEST_F(border, push)
 }
 
 /*
- * The half of a store that lies in the next page isn't lost, though the exit tells but
- * the first one's address.  Kernels before this one lose it on Intel.
+ * KVM must store the half of a store that lies in the next page, though the exit reports
+ * only the first page's address.  Kernels before this one lose that half on Intel.
  */
 TEST_F(border, crossing)
 {
@@ -183,7 +182,7 @@ TEST_F(border, crossing)
 	}
 }
 
-/* The other way round.  On Intel the exit tells of the second page alone. */
+/* From memory into the hole.  On Intel the exit reports only the second page. */
 TEST_F(border, crossing_into)
 {
 	struct kvm_iosignalfd sig = { .addr = HOLE, .fd = self->fd };
@@ -193,7 +192,7 @@ TEST_F(border, crossing_into)
 	uint32_t n, i;
 
 	if (host_cpu_is_intel)
-		SKIP(return, "On Intel that can't be told");
+		SKIP(return, "On Intel KVM can't see where such a store begins");
 
 	io_assign_ok(self->vm, sig);
 	for (n = 1; n < 8; n++) {
@@ -209,7 +208,7 @@ TEST_F(border, crossing_into)
 }
 
 /*
- * Where there is memory nothing rings, however often it did before the memory came.
+ * A write to memory never rings, also where writes rang before the memory was added.
  * Kernels before this one ring on Intel, and the write is lost.
  */
 TEST_F(border, memory_comes_and_goes)
@@ -221,7 +220,7 @@ TEST_F(border, memory_comes_and_goes)
 	io_assign_ok(self->vm, sig);
 	assert_rings_again(self->vcpu, sig.addr, self->fd);
 
-	/* Added, */
+	/* Memory is added. */
 	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, HOLE, NEW_SLOT, 1, 0);
 	word = addr_gpa2hva(self->vm, sig.addr);
 	for (i = 0; i < TIMES; i++) {
@@ -229,11 +228,11 @@ TEST_F(border, memory_comes_and_goes)
 		TEST_ASSERT_EQ(*word, 0x1000 + i);
 	}
 
-	/* deleted, */
+	/* It is deleted. */
 	vm_mem_region_delete(self->vm, NEW_SLOT);
 	assert_rings_again(self->vcpu, sig.addr, self->fd);
 
-	/* moved to it, */
+	/* A memslot is moved to the address. */
 	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, HIGH_RAM + PAGE_SIZE,
 				    NEW_SLOT, 1, 0);
 	word = addr_gpa2hva(self->vm, HIGH_RAM + PAGE_SIZE) + 0x100;
@@ -244,12 +243,12 @@ TEST_F(border, memory_comes_and_goes)
 		TEST_ASSERT_EQ(*word, 0x2000 + i);
 	}
 
-	/* and away. */
+	/* It is moved away. */
 	vm_mem_region_move(self->vm, NEW_SLOT, HIGH_RAM + PAGE_SIZE);
 	assert_rings_again(self->vcpu, sig.addr, self->fd);
 	vm_mem_region_delete(self->vm, NEW_SLOT);
 
-	/* ROM is read; a write to it is one to no memory. */
+	/* The guest reads ROM as memory; a write to it rings. */
 	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, HOLE, NEW_SLOT, 1,
 				    KVM_MEM_READONLY);
 	word = addr_gpa2hva(self->vm, sig.addr);
@@ -266,7 +265,7 @@ TEST_F(border, memory_comes_and_goes)
 	assert_rings_again(self->vcpu, sig.addr, self->fd);
 }
 
-/* A neighbour's memslot is nothing to the address. */
+/* Changes to the memslots of adjacent pages don't affect the registration. */
 TEST_F(border, neighbours)
 {
 	struct kvm_iosignalfd sig = { .addr = HOLE + 0x100, .fd = self->fd };
@@ -280,8 +279,8 @@ TEST_F(border, neighbours)
 }
 
 /*
- * The page of the local APIC is the APIC's, wherever the vCPU has put it.  On Intel,
- * kernels before this one ring, and the APIC isn't written to.
+ * A write to the local APIC's page reaches the APIC, wherever the vCPU has moved it.  On
+ * Intel, kernels before this one ring instead, and the APIC doesn't get the write.
  */
 TEST_F(border, local_apic)
 {
@@ -306,7 +305,7 @@ TEST_F(border, local_apic)
 	assert_rings_again(self->vcpu, sig.addr, self->fd);
 }
 
-/* Where the pages for real mode are, where there are any, is KVM's own memory. */
+/* KVM has memory of its own at the TSS's address if VMX needs it for real mode. */
 TEST_F(border, tss)
 {
 	struct kvm_iosignalfd sig = { .addr = TSS + 0x100, .fd = self->fd };
@@ -324,7 +323,7 @@ TEST_F(border, tss)
 		assert_rings_again(self->vcpu, sig.addr, self->fd);
 }
 
-/* A coalesced zone has what the registration leaves. */
+/* A coalesced zone gets the writes that don't match the registration. */
 TEST_F(border, coalesced_zone)
 {
 	struct kvm_iosignalfd sig = { .addr = HOLE + 0x100, .fd = self->fd };

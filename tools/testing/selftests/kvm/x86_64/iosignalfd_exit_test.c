@@ -42,7 +42,7 @@ static void guest_main(void)
 	asm volatile("rep outsl" : "+S"(from), "+c"(count) : "d"(PORT) : "memory");
 	GUEST_SYNC(0);
 
-	/* The trap comes after the instruction behind popfq: the OUT. */
+	/* The trap comes after the instruction that follows popfq: the OUT. */
 	asm volatile("pushfq\n\t"
 		     "orq $0x100, (%%rsp)\n\t"
 		     "leaq 1f(%%rip), %0\n\t"
@@ -53,12 +53,12 @@ static void guest_main(void)
 	GUEST_ASSERT_EQ(trapped_at, behind_out);
 	GUEST_SYNC(0);
 
-	/* Half of it is another write. */
+	/* A write of half the length doesn't match. */
 	asm volatile("outw %w0, %w1" : : "a"(VALUE), "d"(PORT));
 	GUEST_DONE();
 }
 
-/* Run to the next ucall; how many writes came to user space on the way? */
+/* Run to the next ucall; returns how many writes exited to user space before it. */
 static int run(struct kvm_vcpu *vcpu)
 {
 	struct ucall uc;
@@ -141,9 +141,9 @@ FIXTURE_TEARDOWN(exit)
 }
 
 /*
- * Rings, string forms, the guest's single step and a write that nothing takes.  An
- * exit path that skips an instruction without a look at the trap flag makes the
- * trap of the third come an instruction late.
+ * Rings, a string instruction, an OUT that the guest single-steps, and a write that
+ * doesn't match.  An exit path that skips an instruction without checking the trap flag
+ * delivers the single step's trap an instruction late.
  */
 TEST_F(exit, pio)
 {
@@ -167,7 +167,7 @@ TEST_F(exit, pio)
 	io_exits = vcpu_stat(vcpu, "io_exits");
 	expect(vcpu, sig.fd, "OUT", NR_WRITES, 0);
 
-	/* And one for the ucall.  Others may have exits of their own. */
+	/* One more for the ucall.  "exits" also counts other reasons. */
 	io_exits = vcpu_stat(vcpu, "io_exits") - io_exits;
 	TEST_ASSERT(io_exits == NR_WRITES + 1, "io_exits: wanted %d, got %lu",
 		    NR_WRITES + 1, io_exits);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What iosignalfd has beyond ioeventfd: several eventfds for one write, values
- * posted to user space, registrations that go without their descriptor, and what
- * it shows of itself.
+ * posted to user space, registrations that end without their descriptor, debugfs,
+ * statistics and a tracepoint.
  *
- * Kernels without KVM_CAP_IOSIGNALFD have none of it: the whole is skipped there,
- * but for the subtests of the fixture "always", which pin failures of theirs.
+ * Kernels without KVM_CAP_IOSIGNALFD have none of these.  There all is skipped but
+ * the fixture "always" and string_elements, which pin failures of such kernels.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -85,7 +85,7 @@ FIXTURE_TEARDOWN(bus)
 		kvm_vm_free(self->vm);
 }
 
-/* One write that has to signal each of @nr eventfds once and not to exit. */
+/* One write, which must signal each of @nr eventfds once and must not exit. */
 static void assert_rings_all(struct kvm_vcpu *vcpu, const struct kvm_iosignalfd *sig,
 			     uint64_t val, const int *fds, int nr)
 {
@@ -106,7 +106,7 @@ static void assert_rings_all(struct kvm_vcpu *vcpu, const struct kvm_iosignalfd 
 
 #define NR_FANOUT	5
 
-/* One write rings all who share it, until the last of them has gone. */
+/* One write rings all registrations that share it, until the last one is deassigned. */
 TEST_F(bus, fanout)
 {
 	int fds[NR_FANOUT], kind, i;
@@ -155,8 +155,9 @@ TEST_F(bus, fanout)
 }
 
 /*
- * As many share a write as KVM_CAP_IOSIGNALFD_FANOUT says, and one more once another
- * has gone.  Pins a write that kept the processor for as many as there were.
+ * At most KVM_CAP_IOSIGNALFD_FANOUT registrations share a write; another one fits only
+ * after one has gone.  Without the limit one write occupies the processor for as long as
+ * user space likes.
  */
 TEST_F(bus, fanout_limit)
 {
@@ -185,7 +186,7 @@ TEST_F(bus, fanout_limit)
 		assert_rings_all(self->vcpu, &sig, 7, fds, max);
 		TEST_ASSERT(!take(fds[max]), "The one that was refused was signalled");
 
-		/* In the place of one that was deassigned, or that nobody has. */
+		/* It fits after one is deassigned, or after one's eventfd is closed. */
 		io_unassign_ok(self->vm, sig);
 		sig.fd = fds[max];
 		io_assign_ok(self->vm, sig);
@@ -208,7 +209,7 @@ TEST_F(bus, fanout_limit)
 	free(fds);
 }
 
-/* Only who wants to share does, and nobody has a write twice. */
+/* Registrations share a write only if both have the flag, and no eventfd has it twice. */
 TEST_F(bus, fanout_errno)
 {
 	struct kvm_iosignalfd sig = self->sig, other = self->sig;
@@ -243,7 +244,7 @@ TEST_F(bus, fanout_errno)
 	close(other.fd);
 }
 
-/* Every length's value arrives, whole and nowhere else, with its signal. */
+/* For each length the value is stored whole, at its address only, with its signal. */
 TEST_F(bus, post_write)
 {
 	const uint64_t val = 0x8877665544332211ull;
@@ -266,17 +267,17 @@ TEST_F(bus, post_write)
 			TEST_ASSERT((i >= 0 && i < len) || at[i] == 0xee,
 				    "%u bytes: the byte at %d has changed", len, i);
 
-		/* The last one stands. */
+		/* The next value replaces it. */
 		assert_rings(self->vcpu, self->flags, sig.addr, len, 0, sig.fd);
 		assert_rings(self->vcpu, self->flags, sig.addr, len, 0x3c, sig.fd);
 		TEST_ASSERT(*at == 0x3c, "%u bytes: wanted the last value, got 0x%x", len, *at);
 
-		/* Another length is another write. */
+		/* A write of another length doesn't match. */
 		memset(self->page, 0xee, PAGE_SIZE);
 		assert_exits(self->vcpu, self->flags, sig.addr, len == 2 ? 1 : 2, val, sig.fd);
-		TEST_ASSERT(*at == 0xee, "A write that is somebody else's was posted");
+		TEST_ASSERT(*at == 0xee, "A write of another length was posted");
 
-		/* One value of many. */
+		/* With a trigger, only its value is posted. */
 		io_unassign_ok(self->vm, sig);
 		assert_exits(self->vcpu, self->flags, sig.addr, len, val, sig.fd);
 		TEST_ASSERT(*at == 0xee, "Posted after deassign");
@@ -291,7 +292,7 @@ TEST_F(bus, post_write)
 	}
 }
 
-/* Where nothing can be stored the write is user space's, and nobody is signalled. */
+/* If the value can't be stored, the write exits and no eventfd is signalled. */
 TEST_F(bus, post_write_fault)
 {
 	struct kvm_iosignalfd sig = self->sig;
@@ -319,7 +320,7 @@ TEST_F(bus, post_write_fault)
 	TEST_ASSERT(mmap(at, PAGE_SIZE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at,
 		    "mmap(): %s", strerror(errno));
-	/* It is there when user space has touched it, as who has the exit would. */
+	/* The page is there once user space has touched it, as it would on the exit. */
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 6, sig.fd);
 	*at = 6;
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 7, sig.fd);
@@ -329,8 +330,8 @@ TEST_F(bus, post_write_fault)
 }
 
 /*
- * It is user space's even where others take what doesn't ring, with one registration
- * and with several.  Pins a coalesced zone that swallowed the write.
+ * Such a write exits even if a coalesced zone takes the writes that don't ring, with one
+ * registration and with several.  Pins a zone that swallowed the write.
  */
 TEST_F(bus, post_write_fault_in_zone)
 {
@@ -350,7 +351,7 @@ TEST_F(bus, post_write_fault_in_zone)
 	TEST_ASSERT(!mprotect(at, PAGE_SIZE, PROT_READ), "mprotect(): %s", strerror(errno));
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 2, sig.fd);
 
-	/* The one that can be stored to comes first, or second. */
+	/* The registration whose store succeeds comes first, or second. */
 	other.fd = new_eventfd();
 	other.flags = sig.flags;
 	other.post_addr = (uintptr_t)(self->page + PAGE_SIZE);
@@ -364,11 +365,12 @@ TEST_F(bus, post_write_fault_in_zone)
 	TEST_ASSERT(!mprotect(at, PAGE_SIZE, PROT_READ | PROT_WRITE), "mprotect(): %s",
 		    strerror(errno));
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 5, sig.fd);
-	TEST_ASSERT(take(other.fd) == 1 && *at == 5, "The other one wasn't, or %u isn't 5", *at);
+	TEST_ASSERT(take(other.fd) == 1 && *at == 5,
+		    "The other eventfd wasn't signalled, or %u isn't 5", *at);
 	close(other.fd);
 }
 
-/* Of several who share a write all are signalled or, if one's store faults, none. */
+/* Of several eventfds that share a write all are signalled, or none if a store faults. */
 TEST_F(bus, post_write_fanout)
 {
 	struct kvm_iosignalfd sig = self->sig, posted = self->sig, bad = self->sig;
@@ -413,7 +415,7 @@ TEST_F(bus, post_write_fanout)
 #define LOG_PAGES	8
 #define LOG_PAGE	5
 
-/* Guest memory in two places, in which @sig posts. */
+/* Have @sig post to memory that two memslots share. */
 static uint32_t *post_to_guest(struct kvm_vm *vm, struct kvm_iosignalfd *sig)
 {
 	uint32_t *at;
@@ -431,7 +433,7 @@ static uint32_t *post_to_guest(struct kvm_vm *vm, struct kvm_iosignalfd *sig)
 	return at;
 }
 
-/* The log of both has that page, once, or has nothing. */
+/* The dirty log of both memslots has that page, or is empty. */
 static void assert_logged(struct kvm_vm *vm, bool clear, bool want)
 {
 	int slot;
@@ -449,8 +451,8 @@ static void assert_logged(struct kvm_vm *vm, bool clear, bool want)
 }
 
 /*
- * What is posted to guest memory is in the dirty log, whatever of it there is.  Pins
- * a value that is lost in a live migration.
+ * A value that is posted to guest memory is in the dirty log of each memslot, in both of
+ * the log's modes.  Pins a value that a live migration loses.
  */
 TEST_F(bus, post_write_dirty_log)
 {
@@ -502,7 +504,7 @@ static bool has_dirty_rings(void)
 	return kvm_has_cap(KVM_CAP_DIRTY_LOG_RING) || kvm_has_cap(KVM_CAP_DIRTY_LOG_RING_ACQ_REL);
 }
 
-/* The same with a dirty ring. */
+/* The same with dirty rings. */
 TEST_F(bus, post_write_dirty_ring)
 {
 	struct kvm_iosignalfd sig = self->sig;
@@ -538,8 +540,8 @@ TEST_F(bus, post_write_dirty_ring)
 }
 
 /*
- * No more is put into the ring than it has room for, by one instruction either: what
- * can't be logged is user space's, and each element rings or comes to it.
+ * KVM never puts more into the dirty ring than fits, not even for one instruction.  An
+ * element whose page can't be logged exits to user space, so each rings or exits.
  */
 TEST(dirty_ring_full)
 {
@@ -623,7 +625,7 @@ TEST_F(bus, post_write_errno)
 	io_unassign_ok(self->vm, sig);
 }
 
-/* All of an address and length, or of one value there, whoever's they are. */
+/* Deassign all registrations of an address and length, or of one value, of any eventfd. */
 TEST_F(bus, any_fd)
 {
 	struct kvm_iosignalfd any = self->sig, sig = self->sig;
@@ -634,7 +636,7 @@ TEST_F(bus, any_fd)
 	ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, any), "Assign whatever fd");
 	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, any), "Deassign from an empty bus");
 
-	/* One that can't be deassigned otherwise: its eventfd has no fd any more. */
+	/* Its eventfd has no fd any more, so only this flag can deassign it. */
 	sig.fd = new_eventfd();
 	io_assign_ok(self->vm, sig);
 	close(sig.fd);
@@ -663,7 +665,7 @@ TEST_F(bus, any_fd)
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 64, self->fd);
 	assert_rings(self->vcpu, self->flags, sig.addr, 2, sig.trigger, self->fd);
 
-	/* And those that share a write. */
+	/* Several that share a write. */
 	sig = self->sig;
 	sig.flags |= FLAG_FANOUT;
 	for (i = 0; i < 10; i++) {
@@ -682,10 +684,10 @@ static void assert_exits_in_time(struct kvm_vcpu *vcpu, const struct kvm_iosigna
 		.pio = sig->flags & FLAG_PIO, .write = true,
 	};
 
-	WAIT_FOR(do_io(vcpu, &io), "Writes still ring for an eventfd that nobody has");
+	WAIT_FOR(do_io(vcpu, &io), "Writes still ring for an eventfd that was closed");
 }
 
-/* It still has its writes, whose signals nobody gets. */
+/* The registration still takes its writes, though its eventfd is closed. */
 static void assert_stays(struct kvm_vcpu *vcpu, const struct kvm_iosignalfd *sig)
 {
 	struct io_access io = {
@@ -714,11 +716,11 @@ static void send_fd(int socket, int fd)
 }
 
 /*
- * The last close of an eventfd takes its registrations away, at once as far as
- * others that take their place can tell.
+ * The last close of an eventfd deassigns its registrations.  Another registration
+ * can have their place at once.
  *
- * Pins B59: without the flag, as in every kernel before, its writes signal an
- * eventfd that nobody has.
+ * Pins B59: without the flag, as in all kernels before, writes signal an eventfd
+ * that no file refers to.
  */
 TEST_F(bus, hangup)
 {
@@ -739,13 +741,13 @@ TEST_F(bus, hangup)
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, other.fd);
 	io_unassign_ok(self->vm, other);
 
-	/* By itself as well, without anyone who wants the place. */
+	/* It goes by itself as well, without another one that needs its place. */
 	sig.fd = new_eventfd();
 	io_assign_ok(self->vm, sig);
 	close(sig.fd);
 	assert_exits_in_time(self->vcpu, &sig);
 
-	/* Deassigned in time it has nothing left to go. */
+	/* After a deassign the close changes nothing. */
 	sig.fd = new_eventfd();
 	io_assign_ok(self->vm, sig);
 	io_unassign_ok(self->vm, sig);
@@ -754,7 +756,7 @@ TEST_F(bus, hangup)
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, other.fd);
 	io_unassign_ok(self->vm, other);
 
-	/* Without the flag it stays, and rings in vain. */
+	/* Without the flag it stays, and its signals are lost. */
 	sig.flags &= ~FLAG_HANGUP;
 	sig.fd = new_eventfd();
 	io_assign_ok(self->vm, sig);
@@ -763,16 +765,16 @@ TEST_F(bus, hangup)
 }
 
 /*
- * A registration whose eventfd was closed by everybody makes room for another one,
- * of whatever kind, and for nothing else.  Pins B59 without the flag: the address
- * was taken for good.
+ * A registration whose eventfd has no file any more makes room for another one, of
+ * any kind.  Only that ends it.  Pins B59 without the flag: the address was taken for
+ * good.
  */
 TEST_F(bus, closed_makes_room)
 {
 	struct kvm_iosignalfd old = self->sig, new = self->sig;
 	int kind, sockets[2];
 
-	/* Any length, any value, one value; shared; with other lengths about. */
+	/* Of each kind: any length; any value; one value; and shared, any or one value. */
 	for (kind = 0; kind < 5 * 5; kind++) {
 		struct kvm_iosignalfd *sig;
 		bool fits;
@@ -789,7 +791,7 @@ TEST_F(bus, closed_makes_room)
 		}
 		old.fd = new_eventfd();
 		io_assign_ok(self->vm, old);
-		/* Those that share have no need of the other one's place. */
+		/* Two that share a write need no room. */
 		fits = kind / 5 == kind % 5 && kind % 5 >= 3;
 		ASSERT_ERRNO(fits ? 0 : EEXIST, iosignalfd(self->vm, new), "Kind %d, it's open",
 			     kind);
@@ -808,7 +810,7 @@ TEST_F(bus, closed_makes_room)
 		ASSERT_ERRNO(ENOENT, io_unassign(self->vm, new), "Kind %d, it's gone", kind);
 	}
 
-	/* Not while there is a file anywhere: here in a message that nobody reads. */
+	/* It stays while there is a file anywhere: here in a message that isn't received. */
 	old = self->sig;
 	new = self->sig;
 	old.fd = new_eventfd();
@@ -824,7 +826,7 @@ TEST_F(bus, closed_makes_room)
 	assert_rings(self->vcpu, self->flags, new.addr, 4, 1, new.fd);
 }
 
-/* Of many in the way all have to be of nobody's, or all stay. */
+/* If one of many that conflict still has its file, all stay. */
 TEST_F(bus, closed_among_others)
 {
 	struct kvm_iosignalfd sig = self->sig, any = self->sig;
@@ -846,7 +848,7 @@ TEST_F(bus, closed_among_others)
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 77, any.fd);
 }
 
-/* One eventfd in many places and two VMs; those with the flag go, and no other. */
+/* One eventfd at many places of two VMs: those with the flag go, and no others. */
 TEST_F(bus, hangup_of_many)
 {
 	struct kvm_iosignalfd sig = self->sig, plain = self->sig;
@@ -860,7 +862,7 @@ TEST_F(bus, hangup_of_many)
 		io_assign_ok(self->vm, sig);
 		io_assign_ok(vm, sig);
 	}
-	/* Some leave before. */
+	/* Some are deassigned before. */
 	for (i = 0; i < 100; i += 3) {
 		sig.trigger = i;
 		io_unassign_ok(self->vm, sig);
@@ -895,7 +897,7 @@ static void read_worker_cpus(char *mask, size_t size)
 	close(fd);
 }
 
-/* From here on no worker does anything but what this thread waits for. */
+/* From here on an unbound worker runs only while this thread sleeps. */
 static void hold_workers(bool hold)
 {
 	struct sched_param param = { .sched_priority = hold };
@@ -922,10 +924,10 @@ static void hold_workers(bool hold)
 }
 
 /*
- * Whoever deassigns something else doesn't end all that hang up with one close, but
- * for a few; the work does.  The work is kept from it for the while.
+ * One close hangs up many registrations.  A deassign of another one ends a few of them;
+ * the work ends the rest, and the test keeps it from running.
  *
- * Pins an ioctl that did all of that by itself, and without a reschedule.
+ * Pins an ioctl that ended all of them itself, without a reschedule.
  */
 TEST_F(bus, hangup_of_very_many)
 {
@@ -950,17 +952,17 @@ TEST_F(bus, hangup_of_very_many)
 	close(sig.fd);
 	io_unassign_ok(self->vm, other);
 	left = vm_get_stat(self->vm, "nr_iosignalfds");
-	/* They have gone all the same, as far as anyone can tell. */
+	/* For an ioctl they have gone all the same. */
 	sig.flags |= FLAG_ANY_FD;
 	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, sig), "Deassign what has hung up");
 	hold_workers(false);
 
 	TEST_ASSERT(left > nr / 2, "A deassign of something else has ended %lu of %d", nr - left,
 		    nr);
-	WAIT_FOR(!vm_get_stat(self->vm, "nr_iosignalfds"), "They don't go");
+	WAIT_FOR(!vm_get_stat(self->vm, "nr_iosignalfds"), "The work doesn't end the rest");
 }
 
-/* An irqfd on the same eventfd hears of the hang-up as well, and neither minds. */
+/* An irqfd on the same eventfd gets the hang-up too; neither disturbs the other. */
 TEST_F(bus, hangup_with_irqfd)
 {
 	struct kvm_iosignalfd sig = self->sig;
@@ -977,7 +979,7 @@ TEST_F(bus, hangup_with_irqfd)
 	io_assign_ok(self->vm, sig);
 	vm_ioctl(vm, KVM_IRQFD, &irq);
 
-	/* The irqfd has the count. */
+	/* The irqfd takes the count. */
 	TEST_ASSERT(!do_io(self->vcpu, &io), "The write came to user space");
 	TEST_ASSERT(!take(sig.fd), "The irqfd has left a count");
 	close(sig.fd);
@@ -987,9 +989,9 @@ TEST_F(bus, hangup_with_irqfd)
 }
 
 /*
- * Whatever goes first: the eventfd, the registration or the VM, and whoever does
- * it.  Pins no known failure; a look-out that outlives its VM or its eventfd is a
- * use after free.
+ * The eventfd, the registration or the VM goes first, while another thread closes
+ * the eventfd.  Pins no known failure: a wait queue entry that outlives its VM or its
+ * eventfd would be a use after free.
  */
 struct closer {
 	pthread_t thread;
@@ -1004,7 +1006,7 @@ static void *close_fd(void *arg)
 	return NULL;
 }
 
-/* So many VMs take their time in a kernel that watches over each allocation. */
+/* The limit is for a kernel that checks each allocation: there each VM takes long. */
 TEST_F_TIMEOUT(bus, hangup_races, 180)
 {
 	struct kvm_iosignalfd sig = self->sig;
@@ -1050,7 +1052,7 @@ TEST_F_TIMEOUT(bus, hangup_races, 180)
 	}
 }
 
-/* Is there this line in debugfs' list? @lines is how many there are, with the title. */
+/* Has debugfs' list this line?  @lines: how many there are, the title included. */
 static bool listed(struct kvm_vm *vm, const char *want, int *lines)
 {
 	char path[128], line[256];
@@ -1079,7 +1081,7 @@ static void assert_listed(struct kvm_vm *vm, const char *want, int nr)
 	TEST_ASSERT(lines == nr + 1, "Wanted %d lines in debugfs, got %d", nr + 1, lines);
 }
 
-/* Each registration is a line that says what it is and how often it rang. */
+/* debugfs has a line for each registration: its arguments and how often it rang. */
 TEST_F(bus, debugfs)
 {
 	const char *bus = self->flags ? "pio" : "mmio";
@@ -1110,7 +1112,7 @@ TEST_F(bus, debugfs)
 	snprintf(want, sizeof(want), "%s %#lx 2 0xabcd %s 1 fph", bus, self->base, id);
 	assert_listed(self->vm, want, 2);
 
-	/* More than a page of them, that the list is read in pieces. */
+	/* More than a page of them, so that the list is read in pieces. */
 	sig = self->sig;
 	sig.flags |= FLAG_TRIGGER;
 	sig.addr += 8;
@@ -1152,7 +1154,7 @@ static uint64_t vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
 	return value;
 }
 
-/* The totals: how many there are in the VM, how often a vCPU rang one. */
+/* The totals: the VM's registrations, and how often a vCPU rang one. */
 TEST_F(bus, statistics)
 {
 	struct kvm_iosignalfd sig = self->sig;
@@ -1177,7 +1179,7 @@ TEST_F(bus, statistics)
 
 	TEST_ASSERT(!munmap(self->page, PAGE_SIZE), "munmap(): %s", strerror(errno));
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 3, sig.fd);
-	/* Pins a write that was counted in the exit path and again on the long way. */
+	/* Pins a write that was counted in the exit path and once more after it. */
 	got = vcpu_stat(self->vcpu, "iosignalfd_post_faults");
 	TEST_ASSERT(got == 1, "iosignalfd_post_faults: wanted 1, got %lu", got);
 
@@ -1190,8 +1192,8 @@ TEST_F(bus, statistics)
 }
 
 /*
- * A ring is an event with all that is known of it; a write that doesn't ring is none.
- * And a port's write is KVM's own event once, whichever way it goes.
+ * A ring is an event with the vCPU, bus, address, length and value; a write that doesn't
+ * ring is no such event.  A port's write is one kvm_pio event, whether it rings or not.
  */
 TEST_F(bus, tracepoint)
 {
@@ -1235,9 +1237,9 @@ TEST_F(bus, tracepoint)
 }
 
 /*
- * A vCPU that signals holds the registration's lock with interrupts off, since
- * another one may wait for the lock so.  Pins a lock that was taken with
- * interrupts on by those who ring outside of the exit path.
+ * A vCPU that signals holds the registration's lock with interrupts off, because
+ * another vCPU may wait for that lock with interrupts off.  Pins a lock that was taken
+ * with interrupts on outside of the exit path.
  */
 TEST_F(bus, interrupts_off)
 {
@@ -1266,9 +1268,10 @@ TEST_F(bus, interrupts_off)
 }
 
 /*
- * What rang rings again without a look for it, whatever else was written in between.
+ * A vCPU rings the same registration again without another look-up, though it has
+ * written to other addresses in between.
  *
- * Pins a vCPU that forgot a doorbell for a console beside it.
+ * Pins a vCPU whose writes to a console evicted a doorbell from its cache.
  */
 TEST_F(bus, remembers)
 {
@@ -1277,23 +1280,23 @@ TEST_F(bus, remembers)
 	struct probe p;
 	int nr, i;
 
-	/* Not the looks by the address alone. */
+	/* Look-ups of this address on the port or memory bus. */
 	snprintf(filter, sizeof(filter), "bus < 2 && value == %#lx", self->base);
 	io_assign_ok(self->vm, sig);
 	if (!start_probe(&p, "kvm_io_bus_write_points value=%dx:x64 bus=%si:u32", filter))
 		SKIP(return, "No kprobes");
 
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 0, sig.fd);
-	/* A few for each place that it remembers a write in. */
+	/* A few writes for each entry of the vCPU's cache. */
 	for (i = 1; i < 64; i++)
 		assert_exits(self->vcpu, self->flags, sig.addr + 4 * i, 4, 0, sig.fd);
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 0, sig.fd);
 
 	nr = stop_probe(&p, NULL, 0);
-	TEST_ASSERT(nr == 1, "Wanted it looked for once, it was %d times", nr);
+	TEST_ASSERT(nr == 1, "Wanted one look-up, got %d", nr);
 }
 
-/* What other kernels get wrong as well. */
+/* What other kernels get wrong as well, so it runs on all kernels. */
 FIXTURE(always) {
 	struct kvm_vm *vm;
 	int fd;
@@ -1312,9 +1315,9 @@ FIXTURE_TEARDOWN(always)
 }
 
 /*
- * The port's flag goes before the channel's, a channel is taken where there are none,
- * and a flag that never had a name says nothing.  Pins B53: an assignment that was
- * never refused before.
+ * The flag of ports takes precedence over that of channels.  A channel can be assigned
+ * though x86 has none.  A flag bit that never had a name is ignored.  Pins B53: kernels
+ * before this one accept these assignments.
  */
 TEST_F(always, buses)
 {
@@ -1340,7 +1343,7 @@ TEST_F(always, buses)
 	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, ccw), "The channel, which is free");
 }
 
-/* What a flag means that there isn't yet nobody can know, and neither what it is of. */
+/* An assign with an unknown flag fails; a deassign ignores unknown flags. */
 TEST_F(always, unknown_flags)
 {
 	const uint32_t known = KVM_IOEVENTFD_VALID_FLAG_MASK |
@@ -1353,7 +1356,7 @@ TEST_F(always, unknown_flags)
 			continue;
 		sig.flags = 1u << bit;
 		ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "Assign with flag %d", bit);
-		/* Passed over, so the bus is the one without it. */
+		/* Deassign ignores the flag, so it finds the registration without it. */
 		sig.flags = 0;
 		io_assign_ok(self->vm, sig);
 		sig.flags = 1u << bit;
@@ -1362,16 +1365,16 @@ TEST_F(always, unknown_flags)
 }
 
 /*
- * A string instruction's elements ring or come to user space, each by its value,
- * in every mode of the processor.  Pins B57: the rest of the elements was dropped
- * if one in the midst of them didn't ring.
+ * Each element of a string instruction rings or exits to user space, by its value,
+ * in each mode of the processor.  Pins B57: after an element that didn't ring, the
+ * rest of the elements was dropped.
  */
 #define STRING_CODE	0x8000
 #define STRING_DATA	0x9000
 
 enum string_mode { REAL_MODE, PROTECTED_MODE, LONG_MODE };
 
-/* A guest that does "rep outsb; hlt" and has nothing else. */
+/* A guest that does "rep outsb; hlt" and nothing else. */
 static void string_mode(struct kvm_vcpu *vcpu, enum string_mode mode, int nr)
 {
 	struct kvm_sregs sregs;
@@ -1446,7 +1449,7 @@ static void run_string(enum string_mode mode, const uint8_t *bytes, int nr, uint
 		TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_IO);
 		data = (void *)run + run->io.data_offset;
 		for (i = 0; i < run->io.count; i++) {
-			/* Those that ring are passed over. */
+			/* User space doesn't get the elements that ring. */
 			while (at < nr && bytes[at] == match)
 				at++;
 			TEST_ASSERT(at < nr && data[i] == bytes[at],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What iosignalfds cost in memory, who pays, and what else in the VM pays for
- * them: nothing.
+ * What iosignalfds cost in memory and which cgroup is charged; and that they slow
+ * nothing else in the VM down.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -30,7 +30,7 @@ static int64_t cgroup_read(const char *file)
 	return atoll(text);
 }
 
-/* A cgroup of our own, with a bound if it isn't 0; false if there are none here. */
+/* Enter a cgroup, with a limit if @max isn't 0; false if there are no cgroups. */
 static bool enter_cgroup(uint64_t max)
 {
 	if (access("/sys/fs/cgroup/cgroup.subtree_control", W_OK))
@@ -61,10 +61,11 @@ static void assign_many(struct kvm_vm *vm, int fd, uint32_t flags, int from, int
 }
 
 /*
- * The VM's cgroup pays for what is registered, in proportion, and gets it back.
+ * The VM's cgroup is charged in proportion to the registrations, and uncharged when
+ * they go.
  *
- * Pins B08 and B75: where the bus is copied with each registration, and the copies
- * go after a grace period, 10,000 of them are a gigabyte for a while.
+ * Pins B08 and B75: a kernel that copies the bus with each registration and frees the
+ * copies after a grace period needs a gigabyte for a while, for 10,000 registrations.
  */
 static void assert_linear(uint32_t flags)
 {
@@ -72,7 +73,7 @@ static void assert_linear(uint32_t flags)
 	int64_t before, half, all, after;
 	int fd = new_eventfd();
 
-	/* Tables and slabs that are there for good. */
+	/* Have tables and slabs allocated that stay. */
 	assign_many(vm, fd, flags, 0, 100);
 
 	before = cgroup_read("memory.current");
@@ -111,9 +112,10 @@ TEST(linear_in_addresses)
 }
 
 /*
- * However many come and go, what waits for a grace period stays within bounds:
- * each round has to find room in a cgroup that has little more than the VM needs.
- * The fewer of a slow kernel would all fit, and only show that nothing refuses them.
+ * However many registrations come and go, the memory that waits for a grace period
+ * stays bounded: the cgroup's limit is little more than what the VM needs.  With a slow
+ * kernel's fewer rounds all of it would fit, so there the test shows only that no call
+ * fails.
  */
 TEST(come_and_go)
 {
@@ -181,10 +183,10 @@ static void shortest(int nr, uint64_t *vcpu, uint64_t *memslot)
 }
 
 /*
- * A first vCPU and a memslot don't wait for what registrations have left behind.
+ * Creating a first vCPU or a memslot doesn't wait for callbacks of registrations.
  *
- * Pins B04: they took a whole ordinary grace period more, 20 ms and up, where
- * registering leaves a callback on the structure that they synchronize.
+ * Pins B04: if registering leaves a callback on the SRCU structure that these ioctls
+ * synchronize, they take a whole normal grace period more, 20 ms and up.
  */
 TEST(others_dont_wait)
 {
@@ -200,7 +202,7 @@ TEST(others_dont_wait)
 		    "After %d registrations it takes longer", NR);
 }
 
-/* Pins B07: what is pending when a VM goes at once is waited for, or needs no wait. */
+/* Pins B07: a VM that closes at once must not leave callbacks that use it. */
 TEST(gone_at_once)
 {
 	struct kvm_iosignalfd sig = { .addr = MMIO_BASE, .len = 4, .fd = new_eventfd() };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The stores that AMD's exit path knows.  It needs a processor that hands over the
- * instruction's bytes, which no emulator does; so what looks at the bytes is compiled
- * into this test.
+ * The stores that AMD's exit path decodes.  That path needs a processor that provides
+ * the instruction's bytes, which no emulator does, so the decoder is compiled into this
+ * test.
  */
 #include <stdbool.h>
 
@@ -49,7 +49,7 @@ static const struct insn insns[] = {
 	/* mov %eax, %gs:(%rdx); mov %eax, %es:(%edx) */
 	INSN("\x65\x89\x02", true, -1),
 	INSN("\x26\x67\x89\x02", true, 2),
-	/* A REX that another prefix follows is none. */
+	/* A REX prefix that another prefix follows is ignored. */
 	INSN("\x48\x66\x89\x02", true, 2),
 	INSN("\x41\x2e\x89\x02", true, 2),
 	/* mov (%rdx), %eax; add %eax, (%rdx); xchg; rep stos; movups; lock or */
@@ -59,7 +59,7 @@ static const struct insn insns[] = {
 	INSN("\xf3\xab", false, -1),
 	INSN("\x0f\x11\x02", false, -1),
 	INSN("\xf0\x09\x02", false, -1),
-	/* The processor doesn't tell, or not all of it. */
+	/* The processor has provided no bytes, or not all. */
 	INSN("", false, -1),
 	INSN("\x66", false, -1),
 	INSN("\x48\x89", true, -1),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vCPUs ring a thousand registrations at random while threads assign, deassign
- * and close: each write is one signal or one exit to user space, so that in the
- * end all eventfds together have as many signals as there were writes less exits.
+ * and close.  Each write is one signal or one exit to user space, so in the end
+ * the signals of all eventfds are the writes less the exits.
  *
- * SECONDS in the environment says for how long; 8 unless told.
+ * SECONDS in the environment is the duration; the default is 8.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@
 #define NR_CHANGERS	2
 #define NR_ITEMS	1000
 #define SECONDS		8
-/* Of the items so many are values of one address; the others have one of their own. */
+/* So many items are values at one address; each of the others has its own address. */
 #define NR_VALUES	500
 
 struct stress_vcpu {
@@ -36,7 +36,7 @@ struct stress_guest {
 
 static struct stress_guest stress_guest;
 
-/* Where item @i is: @addr's bytes are those of a register each. */
+/* The address of item @i: the first for the values, then one for each register. */
 static uint64_t item_addr(uint64_t base, uint32_t i)
 {
 	return i < NR_VALUES ? base : base + 4 * (i - NR_VALUES + 1);
@@ -47,7 +47,7 @@ static void guest_code(uint32_t id)
 	struct stress_vcpu *me = &stress_guest.vcpu[id];
 	uint32_t random = 12345 + id;
 
-	/* With the guest's interrupts off some emulated hosts never get theirs. */
+	/* If the guest's interrupts are off, some emulated hosts never get their own. */
 	asm volatile("sti");
 
 	while (!READ_ONCE(stress_guest.stop)) {
@@ -92,7 +92,7 @@ struct stress_thread {
 	unsigned int seed;
 };
 
-/* Once deassign has returned nothing is added to the eventfd any more. */
+/* Once deassign has returned, KVM adds nothing to the eventfd. */
 static void change(struct stress *s, struct item *item, unsigned int *seed)
 {
 	pthread_mutex_lock(&item->lock);

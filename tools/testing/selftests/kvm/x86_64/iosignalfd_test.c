@@ -6,7 +6,7 @@
  * "Rings" below means that the write signalled the eventfd and that the vCPU
  * did not exit to user space; "goes to user space" means the opposite of both.
  * A comment at a subtest names the failure it pins, and the kernels that have
- * it where there are any.
+ * that failure.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@
 
 static const uint32_t lengths[] = { 0, 1, 2, 4, 8 };
 
-/* A write that neither rings nor comes to user space: some device took it. */
+/* A write that neither rings nor exits: a device in the kernel took it. */
 static void assert_swallowed(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
 			     uint64_t val, int fd)
 {
@@ -49,7 +49,7 @@ static uint64_t device_read(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, 
 	return io.val;
 }
 
-/* Everything that holds for ports and for memory alike. */
+/* What holds for ports and for MMIO alike. */
 FIXTURE(bus) {
 	struct kvm_vm *vm;
 	struct kvm_vcpu *vcpu;
@@ -63,7 +63,7 @@ FIXTURE_VARIANT(bus) {
 	uint64_t base;
 	/* The longest access there is. */
 	uint32_t max;
-	/* A register of a device of KVM's own, and where its bits that stick start. */
+	/* A register of a device of KVM's own, and its lowest writable bit. */
 	uint64_t dev_addr;
 	uint32_t dev_len;
 	uint32_t dev_shift;
@@ -102,7 +102,7 @@ FIXTURE_TEARDOWN(bus)
 	kvm_vm_free(self->vm);
 }
 
-/* Length 0 takes writes of any length, every other one those of its own alone. */
+/* Length 0 matches writes of any length; another length matches only its own. */
 TEST_F(bus, wildcard)
 {
 	int i;
@@ -125,7 +125,7 @@ TEST_F(bus, wildcard)
 			assert_write(self->vcpu, self->flags, sig.addr, len, ~0ull, self->fd,
 				     rings);
 
-			/* Only the very address counts, overlap does not. */
+			/* Only writes that begin at the address match; an overlap doesn't. */
 			assert_exits(self->vcpu, self->flags, sig.addr - 1, len, 1, self->fd);
 			assert_exits(self->vcpu, self->flags, sig.addr + 1, len, 1, self->fd);
 		}
@@ -137,7 +137,7 @@ TEST_F(bus, wildcard)
 	}
 }
 
-/* Every write is one count, however many there are before someone looks. */
+/* Each write adds one to the count, however many come before user space reads it. */
 TEST_F(bus, counts)
 {
 	struct io_access io = {
@@ -215,7 +215,7 @@ TEST_F(bus, trigger)
 	}
 }
 
-/* Many values at one address, an eventfd each, in an order that is no order. */
+/* Many values at one address, an eventfd each, assigned in a scattered order. */
 TEST_F(bus, many_values)
 {
 	const int nr = 67, step = 29;
@@ -232,7 +232,7 @@ TEST_F(bus, many_values)
 		io_assign_ok(self->vm, sig);
 	}
 
-	/* Take them away again in another one; those that stay must not notice. */
+	/* Deassign in another order; those that are still assigned must not change. */
 	for (i = 0; i < nr; i++) {
 		int gone = nr - 1 - i;
 
@@ -255,7 +255,7 @@ TEST_F(bus, many_values)
 		close(fds[i]);
 }
 
-/* All lengths share an address, each with its own eventfd; so do neighbours. */
+/* All lengths share an address, each with its own eventfd; so at adjacent addresses. */
 TEST_F(bus, lengths_share_address)
 {
 	const int nr_addr = 3;
@@ -290,7 +290,7 @@ TEST_F(bus, lengths_share_address)
 			close(fds[a][i]);
 }
 
-/* One eventfd for many addresses gets the sum. */
+/* One eventfd for many addresses counts the writes to all of them. */
 TEST_F(bus, one_eventfd_many_addresses)
 {
 	const int nr = 48;
@@ -314,7 +314,7 @@ TEST_F(bus, one_eventfd_many_addresses)
 	assert_exits(self->vcpu, self->flags, self->base + nr, 1, 0, self->fd);
 }
 
-/* Only writes ring.  A read goes to user space, whose answer the guest gets. */
+/* Only writes ring.  A read goes to user space, and the guest gets its answer. */
 static void assert_reads_exit(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, int fd,
 			      uint32_t max)
 {
@@ -355,16 +355,16 @@ TEST_F(bus, reads)
 }
 
 /*
- * The same with length 0, which has a shortcut of its own for MMIO.
+ * The same with length 0, for which KVM has a faster way with MMIO.
  *
- * On Intel, Linux up to 6.12 and later takes a read for a write there: the
- * eventfd is signalled, the instruction skipped and its register left alone.
+ * On Intel, Linux up to 6.12 and later takes a read for a write there: it
+ * signals the eventfd, skips the instruction and leaves the register as it was.
  */
 TEST_F(bus, reads_any_length)
 {
 	struct kvm_iosignalfd sig = { .addr = self->base, .fd = self->fd, .flags = self->flags };
 
-	/* An EPT misconfiguration doesn't tell what kind of access it was. */
+	/* An EPT misconfiguration exit doesn't report whether the access is a write. */
 	if (host_cpu_is_intel && !(self->flags & FLAG_PIO))
 		SKIP(return, "VMX takes a read for a write here");
 
@@ -373,7 +373,7 @@ TEST_F(bus, reads_any_length)
 	assert_rings(self->vcpu, self->flags, sig.addr, variant->max, 1, self->fd);
 }
 
-/* What doesn't ring at a device's address is the device's, reads and writes. */
+/* At a device's address, reads and writes that don't match go to the device. */
 TEST_F(bus, device_behind)
 {
 	const uint64_t before = 1ull << variant->dev_shift;
@@ -399,7 +399,7 @@ TEST_F(bus, device_behind)
 }
 
 /*
- * A write that rings is the iosignalfd's, though a device covers the address.
+ * A write that matches signals the eventfd, though a device covers the address.
  *
  * Linux up to 6.12 and later asks the device first and never signals.
  */
@@ -435,7 +435,7 @@ static struct kvm_coalesced_mmio_ring *coalesced_ring(struct kvm_vcpu *vcpu)
 	return (void *)vcpu->run + page * getpagesize();
 }
 
-/* A write that neither rings nor exits, but is put into the coalesced ring. */
+/* A write that neither rings nor exits; KVM puts it into the coalesced ring. */
 static void assert_coalesced(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
 			     uint64_t val, int fd)
 {
@@ -453,7 +453,8 @@ static void assert_coalesced(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr,
 
 /*
  * An iosignalfd within a coalesced zone rings for its own address, length and
- * value; all else remains the zone's, whichever of the two was there first.
+ * value; the zone takes all other writes.  The order of their registration
+ * doesn't matter.
  *
  * Linux up to 6.12 and later lets the zone swallow the write: no signal at all.
  */
@@ -500,8 +501,8 @@ TEST_F(bus, wins_over_coalesced_zone)
 }
 
 /*
- * The number of other devices on the bus is limited.  Once it is reached, that
- * is no reason to refuse an iosignalfd: those are limited by nothing.
+ * The number of other devices on the bus is limited.  That limit doesn't apply
+ * to iosignalfds.
  *
  * Linux up to 6.12 and later: ENOSPC.
  */
@@ -529,7 +530,7 @@ TEST_F(bus, bus_full_of_zones)
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 }
 
-/* And the other way round: iosignalfds don't use up the room of devices. */
+/* iosignalfds don't count towards the limit of devices, either. */
 TEST_F(bus, bus_full_of_iosignalfds)
 {
 	struct kvm_iosignalfd sig = { .len = 1, .fd = self->fd, .flags = self->flags };
@@ -547,7 +548,7 @@ TEST_F(bus, bus_full_of_iosignalfds)
 	assert_rings(self->vcpu, self->flags, self->base + 0x100 + nr - 1, 1, 1, self->fd);
 }
 
-/* Removing others, iosignalfds and zones, leaves the one in their midst alone. */
+/* Removing iosignalfds and zones around a registration doesn't affect it. */
 TEST_F(bus, removing_others)
 {
 	const bool pio = self->flags & FLAG_PIO;
@@ -583,7 +584,7 @@ TEST_F(bus, removing_others)
 	close(other.fd);
 }
 
-/* What isn't an open eventfd. */
+/* Descriptors that aren't open eventfds. */
 TEST_F(bus, errno_fd)
 {
 	struct kvm_iosignalfd sig = { .addr = self->base, .len = 4, .flags = self->flags };
@@ -616,7 +617,7 @@ TEST_F(bus, errno_fd)
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 }
 
-/* Lengths that no access has, and none at all together with a value. */
+/* Lengths that no access has, and length 0 together with a trigger value. */
 TEST_F(bus, errno_len)
 {
 	static const uint32_t bad[] = { 3, 5, 6, 7, 9, 16, 0x80000000, ~0u };
@@ -628,7 +629,7 @@ TEST_F(bus, errno_len)
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		sig.len = bad[i];
 		ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "Assign with length %u", sig.len);
-		/* Nothing has such a length, so there is nothing to take away. */
+		/* No registration can have such a length, so deassign finds none. */
 		ASSERT_ERRNO(ENOENT, io_unassign(self->vm, sig), "Deassign length %u", sig.len);
 	}
 
@@ -636,14 +637,14 @@ TEST_F(bus, errno_len)
 	sig.flags |= FLAG_TRIGGER;
 	ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "Assign length 0 with a trigger");
 
-	/* Length 8 is one, for ports too, where no write ever has it. */
+	/* Length 8 is valid for ports too, though no port access has it. */
 	sig.len = 8;
 	sig.flags = self->flags;
 	io_assign_ok(self->vm, sig);
 	assert_write(self->vcpu, self->flags, sig.addr, variant->max, 1, self->fd,
 		     variant->max == 8);
 
-	/* The arguments are looked at before the file is. */
+	/* KVM checks the arguments before the fd. */
 	sig.len = 3;
 	sig.fd = -1;
 	ASSERT_ERRNO(EINVAL, iosignalfd(self->vm, sig), "Assign fd -1 with length 3");
@@ -693,7 +694,7 @@ TEST_F(bus, errno_flags)
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 }
 
-/* Deassign takes away what has just these arguments, and nothing else. */
+/* Deassign ends the registration that has exactly these arguments, and no other. */
 TEST_F(bus, errno_deassign)
 {
 	struct kvm_iosignalfd sig = {
@@ -726,7 +727,7 @@ TEST_F(bus, errno_deassign)
 
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 1, self->fd);
 
-	/* It's the eventfd that counts, not the number of its descriptor. */
+	/* The eventfd is compared, not the number of its descriptor. */
 	copy = dup(self->fd);
 	other = sig;
 	other.fd = copy;
@@ -751,12 +752,12 @@ TEST_F(bus, errno_deassign)
 }
 
 /*
- * Two at one address collide if there is a write that would ring both.  Which
- * eventfds they have doesn't matter.
+ * Two registrations at one address conflict if a write would ring both.  Their
+ * eventfds don't matter.
  */
 TEST_F(bus, duplicates)
 {
-	/* Every kind there is; -1 is "any value", length 0 has no other. */
+	/* Each kind; -1 is "any value", the only one that length 0 may have. */
 	static const struct {
 		uint32_t len;
 		int val;
@@ -814,7 +815,7 @@ TEST_F(bus, duplicates)
 			io_unassign_ok(self->vm, second);
 		}
 
-		/* The first one has come through all of that. */
+		/* The first one still works. */
 		if (first.len <= variant->max)
 			assert_rings(self->vcpu, self->flags, first.addr, first.len ?: 1,
 				     kinds[i].val < 0 ? 3 : kinds[i].val, self->fd);
@@ -826,7 +827,7 @@ TEST_F(bus, duplicates)
 	close(fd);
 }
 
-/* Assign and deassign take turns; nothing of a former round is left. */
+/* Assign and deassign alternate; nothing of an earlier round is left. */
 TEST_F(bus, reassign)
 {
 	int fd = new_eventfd(), i;
@@ -850,8 +851,8 @@ TEST_F(bus, reassign)
 }
 
 /*
- * User space closes the eventfd first.  Who gets the write then isn't defined;
- * that the host survives it is, and that other eventfds don't notice.
+ * User space closes the eventfd before it deassigns.  Whether writes still match
+ * isn't defined; but the host must survive them, and other eventfds must work.
  */
 TEST_F(bus, eventfd_closed_first)
 {
@@ -879,7 +880,7 @@ TEST_F(bus, eventfd_closed_first)
 	ASSERT_ERRNO(EBADF, io_unassign(self->vm, gone), "Deassign a closed fd");
 }
 
-/* The VM goes first: its eventfds stay, with their counts, as plain eventfds. */
+/* The VM closes first: its eventfds keep their counts and work as plain eventfds. */
 TEST_F(bus, vm_closed_first)
 {
 	struct io_access io = {
@@ -905,8 +906,8 @@ TEST_F(bus, vm_closed_first)
 }
 
 /*
- * Two vCPUs that do nothing but ring, each telling how often and what it knew
- * when it did: the written value is the flag it had read just before.
+ * Two vCPUs that do nothing but ring.  Each counts its writes; the value it writes
+ * is the flag that it has just read.
  */
 #define NR_RINGERS	2
 
@@ -930,8 +931,8 @@ static void guest_ring(uint32_t id)
 	struct ringer *me = &ringers.vcpu[id];
 
 	/*
-	 * KVM may well handle a ring with the host's interrupts off.  With the
-	 * guest's off as well, some emulated hosts never get theirs.
+	 * KVM may handle a ring with the host's interrupts off.  If the guest's are
+	 * off as well, some emulated hosts never get their interrupts.
 	 */
 	asm volatile("sti");
 
@@ -1006,10 +1007,10 @@ FIXTURE_TEARDOWN(ringing)
 	kvm_vm_free(self->vm);
 }
 
-/* What a ringing vCPU's thread has seen come to user space. */
+/* The writes of a ringing vCPU that exited to user space. */
 struct ringer_exits {
 	uint64_t all;
-	/* With a flag set, that is, after the vCPU knew of the registration. */
+	/* Those with the flag set: the vCPU could know of the registration. */
 	uint64_t flagged;
 };
 
@@ -1057,7 +1058,7 @@ static void start_ringing(struct ringing *r)
 					    r->vcpus[i]), "pthread_create() failed");
 }
 
-/* Sum up what both vCPUs did: returns their writes. */
+/* Stop the vCPUs and sum up their exits; returns the number of their writes. */
 static uint64_t stop_ringing(struct ringing *r, struct ringer_exits *sum)
 {
 	uint64_t writes = 0;
@@ -1097,7 +1098,7 @@ static void let_ring(struct ringing *r, uint64_t nr)
 	}
 }
 
-/* Set the flag and wait until no vCPU writes with another one any more. */
+/* Set the flag and wait until each vCPU writes it. */
 static void set_flag(struct ringing *r, uint32_t flag)
 {
 	int i;
@@ -1113,8 +1114,8 @@ static void set_flag(struct ringing *r, uint32_t flag)
 #define RINGING_ROUNDS	rounds(100)
 
 /*
- * While iosignalfds come and go, each write rings once or exits once, and from
- * deassign's return on the eventfd isn't signalled any more.
+ * While iosignalfds come and go, each write rings once or exits once.  Once
+ * deassign has returned, KVM doesn't signal the eventfd any more.
  */
 TEST_F(ringing, come_and_go)
 {
@@ -1150,11 +1151,11 @@ TEST_F(ringing, come_and_go)
 }
 
 /*
- * A vCPU that can know that assign has returned, here from a flag in its
- * memory, rings with its next write.
+ * Once a vCPU can know that assign has returned, here from a flag in its memory,
+ * its next write rings.
  *
- * Pins a registration that is published but not yet looked at by a vCPU which
- * still holds an older view of the bus.
+ * Pins a registration that is published while a vCPU still uses an older state of
+ * the bus.
  */
 TEST_F(ringing, seen_once_assign_returned)
 {
@@ -1174,17 +1175,17 @@ TEST_F(ringing, seen_once_assign_returned)
 
 		io_assign_ok(self->vm, sig);
 		set_flag(&self->ringing, i + 1);
-		/* Not before nobody claims to know of it any more. */
+		/* Deassign only after no vCPU writes the flag any more. */
 		set_flag(&self->ringing, 0);
 		io_unassign_ok(self->vm, sig);
 	}
 
 	stop_ringing(&self->ringing, &exits);
-	TEST_ASSERT(!exits.flagged, "%lu writes of vCPUs that knew better came to user space",
+	TEST_ASSERT(!exits.flagged, "%lu writes came to user space though assign had returned",
 		    exits.flagged);
 }
 
-/* One that stays loses no write, whatever comes and goes next to it. */
+/* A registration loses no write while others beside it come and go. */
 TEST_F(ringing, others_come_and_go)
 {
 	struct kvm_iosignalfd sig = {
@@ -1223,7 +1224,7 @@ TEST_F(ringing, others_come_and_go)
 		    rings, exits.all);
 }
 
-/* Two vCPUs with a value each at one address, both values' eventfds changing. */
+/* Both vCPUs write one value while other values at the address come and go. */
 TEST_F(ringing, one_value_comes_and_goes)
 {
 	struct kvm_iosignalfd sig = {
@@ -1255,11 +1256,11 @@ TEST_F(ringing, one_value_comes_and_goes)
 	TEST_ASSERT(writes == rings && !exits.all,
 		    "%lu writes: wanted as many signals and no exit, got %lu and %lu", writes,
 		    rings, exits.all);
-	TEST_ASSERT(!take(other.fd), "The eventfd of values that nobody writes was signalled");
+	TEST_ASSERT(!take(other.fd), "The eventfd of an unwritten value was signalled");
 	close(other.fd);
 }
 
-/* A string instruction rings once an element. */
+/* A string instruction rings once for each element. */
 static void guest_string(const char *bytes, uint64_t nr)
 {
 	asm volatile("cld; rep outsb" : "+S"(bytes), "+c"(nr) : "d"(PIO_BASE) : "memory");
@@ -1329,7 +1330,7 @@ TEST(pio_single_step)
 		    "Wanted one signal and a stop at 0x%lx, got %lu and 0x%lx", after_out, count,
 		    rip);
 
-	/* Bochs stops here twice, whether anything rings or not. */
+	/* Bochs stops here twice, with or without a ring. */
 	for (i = 0; i < 2 && rip == after_out; i++) {
 		vcpu_run(vcpu);
 		TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_DEBUG);
@@ -1344,11 +1345,12 @@ TEST(pio_single_step)
 }
 
 /*
- * 16 bytes across a page border: the first few are RAM's, the next eight the
- * iosignalfd's, and the value to compare stands at an odd place within KVM.
+ * A store of 16 bytes across a page border: the first bytes are in RAM, the next
+ * eight at the iosignalfd's address, so KVM compares a value that isn't aligned in
+ * its own memory.
  *
- * Pins a BUG_ON() that a guest could run into on an AMD and Intel host alike,
- * from the first ioeventfd on until 2026.
+ * Pins a BUG_ON() that a guest could trigger on AMD and Intel hosts, from the
+ * first ioeventfd until 2026.
  */
 #define STRADDLE_GVA	0xc0000000ull
 
@@ -1411,7 +1413,7 @@ TEST(mmio_unaligned)
 			TEST_ASSERT(count == match, "%d bytes in RAM: wanted %d signals, got %lu",
 				    in_ram, match, count);
 			TEST_ASSERT(!memcmp(ram, straddle_bytes, in_ram),
-				    "The %d bytes in RAM aren't those that were stored", in_ram);
+				    "The %d bytes in RAM differ from the stored ones", in_ram);
 
 			close(sig.fd);
 			kvm_vm_free(vm);
@@ -1419,7 +1421,7 @@ TEST(mmio_unaligned)
 	}
 }
 
-/* One ioctl with two names: what one assigns, the other takes away. */
+/* One ioctl with two names: each can deassign what the other has assigned. */
 TEST(names)
 {
 	struct kvm_ioeventfd old = { .addr = MMIO_BASE, .len = 4, .datamatch = 9 };
@@ -1460,7 +1462,7 @@ TEST(names)
 	kvm_vm_free(vm);
 }
 
-/* A pointer to nothing, and a machine without the ioctl's usual surroundings. */
+/* A NULL pointer. */
 TEST(errno_pointer)
 {
 	struct kvm_vm *vm = vm_create_barebones();
@@ -1472,8 +1474,8 @@ TEST(errno_pointer)
 }
 
 /*
- * KVM_CAP_IOSIGNALFD tells which flags there are, on /dev/kvm and on a VM; the
- * capabilities under the older name are there with it.
+ * KVM_CAP_IOSIGNALFD returns the known flags, on /dev/kvm and on a VM.  The
+ * capabilities of the older name are there with it.
  */
 TEST(capability)
 {
@@ -1506,10 +1508,9 @@ int main(int argc, char *argv[])
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_COALESCED_PIO));
 
 	/*
-	 * Hold a VM throughout.  Most subtests have one of their own, and if
-	 * each of them were the first and the last one, each would switch
-	 * virtualization on and off on all CPUs, and patch the kernel's text
-	 * for it.
+	 * Hold a VM throughout.  Most subtests create and free a VM.  If that
+	 * were the only one, each subtest would switch virtualization on and
+	 * off on all CPUs, and patch the kernel's text.
 	 */
 	vm_create_with_one_vcpu(&vcpu, NULL);
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds whose acknowledge comes with interrupts off, as from arm64's GIC: the
- * line is lowered and each of them is told, no more than a few at a stretch, and none
- * where that may sleep.
+ * Level irqfds whose acknowledge comes with interrupts off, as from arm64's GIC.  KVM
+ * lowers the line and tells each irqfd, which means that it signals its resamplefd.
+ * With interrupts off it tells no more than a few, and none if a signal may sleep.
  *
- * Here a module acknowledges so, test_modules/irqfd_ack.c; a pin is lowered by what
- * PREEMPT_RT would sleep for, but with nobody else on it that doesn't come to it.
+ * Here a module acknowledges with interrupts off, test_modules/irqfd_ack.c.  On
+ * PREEMPT_RT the lock that lowering a pin takes may sleep; here it isn't contended, so
+ * it doesn't.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -19,7 +20,7 @@
 
 #include "../test_modules/irqfd_ack.h"
 
-/* More than are told with interrupts off, see virt/kvm/irqfd_level.c. */
+/* KVM doesn't tell MANY with interrupts off, but AT_ONCE: see virt/kvm/irqfd_level.c. */
 #define MANY		40
 #define AT_ONCE		16
 
@@ -64,7 +65,7 @@ static bool line_is_up(struct irq_vm *v)
 	return ioapic_state(v->vm).irr & BIT(GSI_LEVEL);
 }
 
-/* Returns how many were told before interrupts were on again. */
+/* Returns how many irqfds KVM told before interrupts were on again. */
 static int acknowledge(int dev, struct irq_vm *v)
 {
 	struct irqfd_ack ack = {
@@ -85,7 +86,7 @@ static void raise_line(struct irq_vm *v, int fd)
 	wait_for_worker(v);
 }
 
-/* Each has been told, once, of the @rounds acknowledges. */
+/* KVM has told each irqfd once for each of the @rounds acknowledges. */
 static void assert_told(int *resamplefds, int nr, uint64_t rounds)
 {
 	uint64_t told;
@@ -100,7 +101,7 @@ static void assert_told(int *resamplefds, int nr, uint64_t rounds)
 	}
 }
 
-/* One or some, told there and then, but on PREEMPT_RT, where a signal may sleep. */
+/* KVM tells a few with interrupts off, except on PREEMPT_RT, where a signal may sleep. */
 TEST_F(ack, some)
 {
 	int nr, i, round, told;
@@ -123,9 +124,9 @@ TEST_F(ack, some)
 }
 
 /*
- * How many there are is user space's choice: so many aren't told with interrupts off.
+ * User space chooses how many irqfds there are, so KVM tells many from work.
  *
- * Linux up to 6.12 and later does, whatever their number.
+ * Linux up to 6.12 and later tells any number with interrupts off.
  */
 TEST_F(ack, many)
 {
@@ -142,7 +143,7 @@ TEST_F(ack, many)
 	}
 }
 
-/* They go while they are being told: what is left to work finds them gone. */
+/* The irqfds end before the work that tells them has run, or while it runs. */
 TEST_F(ack, gone)
 {
 	int i, round;

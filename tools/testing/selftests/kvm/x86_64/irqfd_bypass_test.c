@@ -2,8 +2,10 @@
 /*
  * irqfd: interrupts that bypass it, with producers of test_modules/irqfd_bypass.c.
  *
- * What the hardware would do isn't there; what it is told, is.  The module is
- * looked for in test_modules/ beside the program; without it there is no test.
+ * There is no such hardware here: the module counts what KVM tells it.  "Told" below
+ * is a call of irq_set_vcpu_affinity() for a producer's interrupt, "told of the host"
+ * one that ends the posting.  The module must be in test_modules/ beside the program,
+ * or the test is skipped.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -75,7 +77,7 @@ FIXTURE_SETUP(bypass)
 	irq_vm_init(&self->v);
 	self->fd = new_eventfd();
 
-	/* Not all processors' part of KVM gets that far without the hardware. */
+	/* Without the hardware not every vendor module gets as far as that call. */
 	assign_ok(self->v.vm, self->fd, GSI_MSI);
 	ASSERT_ERRNO(0, add_producer(self->dev, 0, self->fd), "Add a producer");
 	TEST_REQUIRE(told(self->dev, 0));
@@ -90,7 +92,7 @@ FIXTURE_TEARDOWN(bypass)
 	close(self->dev);
 }
 
-/* Whichever comes first, and whichever goes first: the hardware is told of each. */
+/* KVM tells the hardware of begin and end, whichever of the two comes or goes first. */
 TEST_F(bypass, connect)
 {
 	struct kvm_vm *vm = self->v.vm;
@@ -106,7 +108,7 @@ TEST_F(bypass, connect)
 		before = told(dev, 0);
 		TEST_ASSERT(before == 1, "Connected: wanted it told once, got %u", before);
 
-		/* The host's own interrupt comes through the eventfd as ever. */
+		/* A signal of the eventfd still interrupts. */
 		add(self->fd, 1);
 		wait_for_irqs(&self->v, VECTOR, i + 1);
 
@@ -135,12 +137,12 @@ TEST_F(bypass, failed_connect)
 	struct kvm_vm *vm = self->v.vm;
 	uint32_t id;
 
-	/* So that the VM has a device, and hardware to be told. */
+	/* So that the VM has a device, and KVM updates the hardware. */
 	assign_ok(vm, other, GSI_IOAPIC);
 	ASSERT_ERRNO(0, add_producer(dev, 2, other), "Add a producer");
 
 	assign_ok(vm, self->fd, GSI_MSI);
-	/* One that has been told of its consumer is told that it's gone; one isn't told. */
+	/* Producer 0 has add_consumer() and del_consumer(), producer 1 has neither. */
 	for (id = 0; id < 2; id++) {
 		refuse(dev, EINVAL);
 		ASSERT_ERRNO(EINVAL, add_producer(dev, id, self->fd),
@@ -158,7 +160,7 @@ TEST_F(bypass, failed_connect)
 			    args.stopped, args.started);
 	}
 
-	/* The next one is as welcome as ever. */
+	/* The next producer connects. */
 	set_msi_route(vm, VECTOR2);
 	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add a producer");
 	TEST_ASSERT(told(dev, 1) == 1, "Wanted it told once");
@@ -170,7 +172,8 @@ TEST_F(bypass, failed_connect)
 }
 
 /*
- * Only what changes is told, and what can't be posted is the host's again.
+ * KVM tells the hardware only changes.  It gives an interrupt that can't be posted back to
+ * the host.
  *
  * Linux 6.12 leaves an interrupt posted whose GSI has no route any more.
  */
@@ -201,10 +204,10 @@ TEST_F(bypass, routes)
 }
 
 /*
- * An eventfd has one producer.  A second one is turned away, and when it goes the
- * first one is connected as before.
+ * An eventfd has one producer.  A second one is refused, and its unregistration leaves
+ * the first one connected.
  *
- * Linux 6.12 disconnects the first one then, as it goes by the eventfd.
+ * Linux 6.12 disconnects the first one then, because it looks for the eventfd.
  */
 TEST_F(bypass, second_producer)
 {
@@ -219,7 +222,7 @@ TEST_F(bypass, second_producer)
 	set_msi_route(vm, VECTOR2);
 	TEST_ASSERT(told(dev, 0) == 2 && !told(dev, 1), "Wanted the first one told");
 
-	/* Its place is free for the next one. */
+	/* After its end the next one can register. */
 	del_producer(dev, 0);
 	TEST_ASSERT(told(dev, 0) == 3, "Gone: wanted it told of the host");
 	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add the second one again");
@@ -227,7 +230,7 @@ TEST_F(bypass, second_producer)
 	del_producer(dev, 1);
 }
 
-/* Among thousands of others who is meant is found, at its first and at its last. */
+/* Among thousands of pairs, the manager finds the irqfd's producer at begin and end. */
 TEST_F(bypass, crowd)
 {
 	struct irqfd_bypass_args args = { .id = 4096 };
@@ -281,10 +284,10 @@ static void *assign_anew(void *arg)
 }
 
 /*
- * The eventfd gets its next irqfd while the former one's end waits for an injection:
- * that one is bypassed like any other.
+ * The eventfd gets its next irqfd while the former one's end waits for an injection.
+ * The next irqfd connects to the producer like any other.
  *
- * Fails where an irqfd leaves its eventfd with the place of a consumer still taken.
+ * Fails if an irqfd leaves its eventfd before its consumer is unregistered.
  */
 TEST_F(bypass, assigned_meanwhile)
 {
@@ -313,8 +316,8 @@ TEST_F(bypass, assigned_meanwhile)
 }
 
 /*
- * An architecture that can't post to a new route has the interrupt given back to the
- * host, as it must not go on by the old one.
+ * If the architecture can't post to a new route, KVM gives the interrupt back to the
+ * host: it must not be posted by the old route.
  */
 TEST_F(bypass, update_refused)
 {
@@ -340,7 +343,7 @@ TEST_F(bypass, update_refused)
 	TEST_ASSERT(told(dev, 0) == 4, "Gone: wanted it told of the host");
 }
 
-/* An irqfd that comes to a producer and is refused injects, and has no producer. */
+/* An irqfd whose producer can't be connected injects, and has no producer. */
 TEST_F(bypass, irqfd_refused)
 {
 	struct kvm_vm *vm = self->v.vm;
@@ -360,7 +363,7 @@ TEST_F(bypass, irqfd_refused)
 		    told(dev, 0));
 }
 
-/* Who of the two doesn't want to: both are as if they had never met. */
+/* If the producer or the architecture refuses, neither side keeps the connection. */
 TEST_F(bypass, producer_refuses)
 {
 	struct irqfd_bypass_args args = { .fd = self->fd, .fail = -EPERM };
@@ -368,7 +371,7 @@ TEST_F(bypass, producer_refuses)
 
 	assign_ok(self->v.vm, self->fd, GSI_MSI);
 	ASSERT_ERRNO(EPERM, device(dev, IRQFD_BYPASS_ADD, &args), "Add one that refuses");
-	TEST_ASSERT(!args.told && !args.refused, "Wanted the architecture not to be asked");
+	TEST_ASSERT(!args.told && !args.refused, "Wanted no call of the architecture");
 	TEST_ASSERT(args.stopped == 1 && args.started == 1, "Stopped %u times, started %u",
 		    args.stopped, args.started);
 	del_producer(dev, 0);
@@ -380,8 +383,8 @@ TEST_F(bypass, producer_refuses)
 		    "Refused: wanted it to lose the consumer");
 	del_producer(dev, 0);
 
-	ASSERT_ERRNO(0, add_producer(dev, 2, self->fd), "Add one that is welcome");
-	TEST_ASSERT(producer(dev, IRQFD_BYPASS_GET, 2).consumers == 1, "Wanted it to meet one");
+	ASSERT_ERRNO(0, add_producer(dev, 2, self->fd), "Add one that isn't refused");
+	TEST_ASSERT(producer(dev, IRQFD_BYPASS_GET, 2).consumers == 1, "Wanted it connected");
 	unassign_ok(self->v.vm, self->fd, GSI_MSI);
 	TEST_ASSERT(!producer(dev, IRQFD_BYPASS_GET, 2).consumers,
 		    "Deassigned: wanted it to lose the consumer");
@@ -390,13 +393,13 @@ TEST_F(bypass, producer_refuses)
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 
-/* Open beforehand, as that takes memory. */
+/* @fd is opened beforehand, because open() needs memory. */
 static void make_it_fail(int fd, const char *on)
 {
 	TEST_ASSERT(pwrite(fd, on, 1, 0) == 1, "make-it-fail: no %s", on);
 }
 
-/* From now on the kernel has so many bytes for this task. */
+/* From now on the kernel refuses this task more than so many bytes. */
 static void short_of_memory(int fd, unsigned int bytes)
 {
 	ASSERT_TOLD(FAILSLAB "space", 0, "%u", bytes);
@@ -409,8 +412,8 @@ static void enough_memory(int fd)
 }
 
 /*
- * However much memory there is: the call that finds too little changes nothing, and
- * an irqfd that can't meet its producer for want of it injects all the same.
+ * With any amount of memory: a call that fails with ENOMEM changes nothing, and an irqfd
+ * that couldn't be connected to its producer for lack of memory still injects.
  */
 TEST_F(bypass, without_memory)
 {
@@ -427,7 +430,7 @@ TEST_F(bypass, without_memory)
 	ASSERT_TOLD(FAILSLAB "times", 0, "-1");
 	ASSERT_TOLD(FAILSLAB "probability", 0, "100");
 
-	/* Whose objects come with debugging information takes ten times as much. */
+	/* A kernel with debugging information in its objects needs ten times as much. */
 	for (bytes = 0; bytes < 1 << 17 && !(met && added); bytes += 64 + bytes / 16) {
 		short_of_memory(task, bytes);
 		ret = add_producer(dev, 0, self->fd);
@@ -461,7 +464,7 @@ TEST_F(bypass, without_memory)
 	TEST_ASSERT(missed && met, "Wanted both: %u missed, %u met", missed, met);
 }
 
-/* More than are told of a new route in one go. */
+/* More irqfds than KVM updates in one batch for a new route. */
 TEST_F(bypass, many)
 {
 	int fds[IRQFD_BYPASS_PRODUCERS], dev = self->dev, i;
@@ -494,7 +497,7 @@ static void *change_routes(void *arg)
 	struct racer *r = arg;
 	int i;
 
-	/* Now and then there is none. */
+	/* Each fifth table has no route. */
 	for (i = 0; !READ_ONCE(r->stop); i++) {
 		if (i % 5)
 			set_msi_route(r->vm, i & 1 ? VECTOR : VECTOR2);
@@ -511,7 +514,7 @@ static void *change_producers(void *arg)
 
 	for (i = 0; !READ_ONCE(r->stop); i++) {
 		refuse(r->dev, i % 3 ? 0 : EINVAL);
-		/* Refused where there is an irqfd at the moment. */
+		/* Refused only if there is an irqfd at the moment. */
 		add_producer(r->dev, i % 8, r->fd);
 		refuse(r->dev, 0);
 		del_producer(r->dev, i % 8);
@@ -533,8 +536,8 @@ static void stop_racer(struct racer *r)
 }
 
 /*
- * Producers come and go, and some are refused, while irqfds on the same eventfd do,
- * and the routing table changes.  A signal is always taken.
+ * Producers come and go, and some are refused, while irqfds on the same eventfd come and
+ * go, and the routing table changes.  The irqfd takes each signal.
  */
 TEST_F(bypass, under_fire)
 {
@@ -553,7 +556,7 @@ TEST_F(bypass, under_fire)
 	stop_racer(&producers);
 	stop_racer(&routes);
 
-	/* Nothing is left of all that. */
+	/* A connection works as before. */
 	set_msi_route(vm, VECTOR);
 	assign_ok(vm, self->fd, GSI_MSI);
 	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");

@@ -2,9 +2,9 @@
 /*
  * EOIs that the local APIC doesn't broadcast, because the guest writes to the
  * IOAPIC's EOI register: what user space chooses with KVM_CAP_X2APIC_API, what
- * the guest sees of that, and when level irqfds are told (B45).
+ * the guest sees of that, and when KVM signals level irqfds' resamplefds (B45).
  *
- * A comment at a subtest names the kernels that fail it, where there are any.
+ * A comment at a subtest names the kernels that fail it.
  */
 #include <stdint.h>
 
@@ -37,7 +37,7 @@
 #define RTE_LEVEL	BIT(15)
 #define RTE_MASKED	BIT(16)
 
-/* Of a message: level-triggered, and asserted. */
+/* Bits of a message's data: level-triggered, and asserted. */
 #define MSI_LEVEL	(BIT(15) | BIT(14))
 
 #define PINS		24
@@ -88,7 +88,7 @@ static void unmask(void)
 	rte_write(GSI_LEVEL, VECTOR | RTE_LEVEL);
 }
 
-/* How handlers acknowledge: in the order in which Linux does, or the other one. */
+/* How handlers acknowledge: in Linux' order, or in the other one. */
 static void ack_lapic_first(void)
 {
 	x2apic_write_reg(APIC_EOI, 0);
@@ -125,7 +125,7 @@ struct eoi_vm {
 	struct irq_vm v;
 	int fd;
 	int resamplefd;
-	/* What came to user space of a split irqchip. */
+	/* With a split irqchip: EOI exits, and writes to the IOAPIC's EOI register. */
 	uint64_t exits;
 	uint64_t writes;
 };
@@ -137,7 +137,7 @@ FIXTURE(eoi) {
 FIXTURE_VARIANT(eoi) {
 	bool split;
 	uint64_t flags;
-	/* Is the guest told that it may set the bit, and what if it has? */
+	/* Does KVM advertise the bit to the guest, and obey it once it is set? */
 	bool advertised;
 	bool honoured;
 };
@@ -154,7 +154,7 @@ FIXTURE_VARIANT_ADD(eoi, full_disable) {
 	.split = false, .flags = DISABLE, .advertised = false, .honoured = false,
 };
 
-/* As it has been since 2010: told, and broadcast nevertheless. */
+/* As since 2010: KVM advertises the bit, and broadcasts nevertheless. */
 FIXTURE_VARIANT_ADD(eoi, split) {
 	.split = true, .flags = 0, .advertised = true, .honoured = false,
 };
@@ -197,8 +197,8 @@ FIXTURE_TEARDOWN(eoi)
 }
 
 /*
- * Run to where the guest stops, and be the IOAPIC of a split irqchip: it takes
- * down the line of an EOI that the guest has written to it, and KVM's with it.
+ * Run to where the guest stops, as user space with the IOAPIC of a split irqchip:
+ * when the guest writes an EOI to it, it lowers the line, also in KVM.
  */
 static void run_to(struct eoi_vm *e, uint64_t want)
 {
@@ -246,7 +246,7 @@ static bool is_pending(struct irq_vm *v, uint8_t vector)
 	return *(uint32_t *)(state.regs + APIC_IRR + (vector >> 5) * 0x10) & BIT(vector & 31);
 }
 
-/* Injection is the worker's, and nothing comes of a signal that it hasn't done. */
+/* Signal and wait until the worker has injected: before that there is no interrupt. */
 static void raise_line(struct eoi_vm *e, bool split)
 {
 	add(e->fd, 1);
@@ -271,8 +271,8 @@ static void assert_taken(struct eoi_vm *e, uint8_t vector, uint64_t want)
 }
 
 /*
- * What the guest reads: the bit can be set where it was told of it, and there is
- * the register that it then needs.
+ * What the guest reads: it can set the bit only if KVM advertises it, and then the
+ * IOAPIC's version says that it has an EOI register.
  */
 TEST_F(eoi, advertised)
 {
@@ -297,9 +297,9 @@ TEST_F(eoi, advertised)
 }
 
 /*
- * A level irqfd is told once, at the EOI that is the IOAPIC's.
+ * KVM signals a level irqfd's resamplefd once, at the EOI that the IOAPIC gets.
  *
- * Linux up to 6.12 has nothing to be enabled.
+ * Linux up to 6.12 doesn't have the flags.
  */
 TEST_F(eoi, told_once)
 {
@@ -337,7 +337,7 @@ TEST_F(eoi, told_once)
 	}
 }
 
-/* The other way round, it is told at the first of the two that counts. */
+/* In the other order KVM signals at the first EOI that the IOAPIC obeys. */
 TEST_F(eoi, ioapic_first)
 {
 	int i;
@@ -351,7 +351,7 @@ TEST_F(eoi, ioapic_first)
 
 		raise_line(&self->e, variant->split);
 		run_to(&self->e, SYNC_BETWEEN);
-		/* User space of a split irqchip needn't know if it counts. */
+		/* User space with a split irqchip lowers its line in any case. */
 		told = variant->honoured || variant->split;
 		assert_told(&self->e, told, "After the IOAPIC's EOI");
 		run_to(&self->e, SYNC_PASS);
@@ -361,7 +361,7 @@ TEST_F(eoi, ioapic_first)
 	}
 }
 
-/* A guest that leaves the bit alone has its EOIs broadcast. */
+/* If the guest doesn't set the bit, KVM broadcasts its EOIs. */
 TEST_F(eoi, bit_clear)
 {
 	int i;
@@ -383,13 +383,13 @@ TEST_F(eoi, bit_clear)
 			    self->e.exits);
 }
 
-/* A line that stays up isn't looked at before the EOI that is the IOAPIC's. */
+/* A line that stays up interrupts again only after the EOI that the IOAPIC obeys. */
 TEST_F(eoi, line_held)
 {
 	int i;
 
 	if (variant->split)
-		SKIP(return, "The line is user space's");
+		SKIP(return, "User space has the line");
 
 	do_work(&self->e, set_bit_12);
 	self->e.v.guest->ack = ack_lapic_first;
@@ -406,7 +406,7 @@ TEST_F(eoi, line_held)
 	TEST_ASSERT(!in_service(&self->e.v), "Wanted the pin not in service");
 }
 
-/* An edge has no EOI but the local APIC's. */
+/* An edge-triggered interrupt has only the local APIC's EOI. */
 TEST_F(eoi, edge)
 {
 	int i;
@@ -428,7 +428,7 @@ TEST_F(eoi, edge)
 	}
 }
 
-/* With the pin masked, it is told when that is unmasked. */
+/* If the pin is masked, KVM signals when the guest unmasks it. */
 TEST_F(eoi, masked)
 {
 	int i;
@@ -450,7 +450,7 @@ TEST_F(eoi, masked)
 	}
 }
 
-/* The vector in the register is what the entry had, or what it has. */
+/* The guest writes the entry's old vector to the EOI register, or its new one. */
 TEST_F(eoi, vector_changed)
 {
 	int i;
@@ -476,8 +476,8 @@ TEST_F(eoi, vector_changed)
 }
 
 /*
- * A state that user space gets and sets between the two EOIs, as a migration
- * does, still has the second one to come.
+ * After user space gets and sets the state between the two EOIs, as a migration
+ * does, the IOAPIC still waits for the second one.
  */
 TEST_F(eoi, state_between)
 {
@@ -495,7 +495,7 @@ TEST_F(eoi, state_between)
 		if (!variant->split) {
 			vm_ioctl(self->e.v.vm, KVM_GET_IRQCHIP, &chip);
 			TEST_ASSERT(chip.chip.ioapic.redirtbl[GSI_LEVEL].fields.remote_irr ==
-				    variant->honoured, "Wanted what is awaited in the state");
+				    variant->honoured, "Wanted the awaited EOI in the state");
 			vm_ioctl(self->e.v.vm, KVM_SET_IRQCHIP, &chip);
 		}
 		vcpu_ioctl(self->e.v.vcpu, KVM_SET_LAPIC, &state);
@@ -506,8 +506,7 @@ TEST_F(eoi, state_between)
 }
 
 /*
- * A bit that the guest wasn't told of, but that is set in a state that user space
- * restores, means nothing.
+ * KVM ignores the bit in a state that user space sets if it isn't advertised.
  *
  * Linux up to 6.12, and later, never ends an interrupt of KVM's IOAPIC then.
  */
@@ -518,7 +517,7 @@ TEST_F(eoi, set_by_user_space)
 	int i;
 
 	if (variant->advertised)
-		SKIP(return, "The guest is told of it");
+		SKIP(return, "The bit is advertised");
 
 	vcpu_ioctl(self->e.v.vcpu, KVM_GET_LAPIC, &state);
 	*spiv |= SPIV_DIRECTED_EOI;
@@ -546,7 +545,7 @@ TEST_F(eoi, set_by_user_space)
 	}
 }
 
-/* User space that resets its IOAPIC says so, and nobody waits for an EOI then. */
+/* User space that resets its IOAPIC lowers the line, and KVM stops waiting for an EOI. */
 TEST_F(eoi, split_reset)
 {
 	if (!variant->split)
@@ -561,7 +560,7 @@ TEST_F(eoi, split_reset)
 	kvm_irq_line(self->e.v.vm, GSI_LEVEL, 0);
 	assert_told(&self->e, 0, "Reset again");
 
-	/* An edge is raised and lowered, which ends nothing. */
+	/* Lowering an edge-triggered pin's line ends no wait for an EOI. */
 	run_to(&self->e, SYNC_BETWEEN);
 	run_to(&self->e, SYNC_PASS);
 	set_message(&self->e.v, false);
@@ -572,7 +571,7 @@ TEST_F(eoi, split_reset)
 	assert_told(&self->e, 1, "Edge, acknowledged");
 }
 
-/* What there is to choose, and when. */
+/* Which flags user space can choose, and when. */
 static int choose(struct kvm_vm *vm, uint64_t flags)
 {
 	return __vm_enable_cap(vm, KVM_CAP_X2APIC_API, flags) ? errno : 0;

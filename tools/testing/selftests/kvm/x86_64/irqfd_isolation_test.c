@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irqfd: what is stuck or starved in one place is nobody else's matter.
+ * irqfd: an injection that is stuck or starved delays no other VM, irqfd or task.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -21,7 +21,7 @@
 #include "stuck_vm.h"
 #include "test_util.h"
 
-/* What must not take a wait for somebody else's end. */
+/* A call that must not wait for a stuck injection returns within that. */
 #define BOUND_SEC	10
 
 struct task {
@@ -73,11 +73,11 @@ static void start(pthread_t *thread, void *(*fn)(void *), void *arg)
 }
 
 /*
- * One VM's injection is stuck, and so is the end that waits for it.  Another VM
- * injects, deassigns, hangs up and closes as if nothing were.
+ * One VM's injection is stuck, and so is a DEASSIGN that waits for it.  Another VM
+ * injects, deassigns, hangs up and closes without a delay.
  *
- * Linux up to 6.12 and later has one queue for the ends of all VMs, and waits for
- * all that is on it.
+ * Linux up to 6.12 and later has one workqueue for the ends of all VMs, and flushes
+ * it.
  */
 TEST(other_vm)
 {
@@ -97,7 +97,7 @@ TEST(other_vm)
 	ended = ends(other);
 	waited = pthread_tryjoin_np(stuck.thread, NULL) == EBUSY;
 
-	/* Before anything else, or nobody could end who waits for this. */
+	/* First of all: a failed test can't end while a thread waits for the page. */
 	unstick(&s);
 	TEST_ASSERT(ended, "Another VM was not through within %d s", BOUND_SEC);
 	TEST_ASSERT(waited, "Wanted deassign to wait for its injection");
@@ -107,7 +107,7 @@ TEST(other_vm)
 	stuck_vm_free(&s);
 }
 
-/* What has an injection that isn't over is seen in debugfs, where KVM has that. */
+/* debugfs shows whether an irqfd has an injection pending, if KVM has that file. */
 static void assert_pending(struct irq_vm *v, uint32_t gsi, bool want)
 {
 	FILE *f = open_irqfds(v->vm);
@@ -124,8 +124,8 @@ static void assert_pending(struct irq_vm *v, uint32_t gsi, bool want)
 }
 
 /*
- * In the VM itself, what isn't stuck goes on: MSIs come, and irqfds that have
- * nothing left to inject go.
+ * In the same VM, MSIs are injected, and irqfds without a pending injection can be
+ * deassigned.
  */
 TEST(same_vm)
 {
@@ -162,10 +162,10 @@ static void ring(struct irq_vm *v)
 }
 
 /*
- * An eventfd that is closed interrupts nobody, though its irqfd's end, a level
- * irqfd's here, has to wait for the worker and that one is stuck.
+ * An eventfd that is closed doesn't interrupt any more, though the end of its level
+ * irqfd has to wait for a worker that is stuck.
  *
- * Fails where such an irqfd stays on its eventfd until the worker ends it.
+ * Fails if the irqfd stays on its eventfd until the worker ends it.
  */
 TEST(closed_eventfd)
 {
@@ -184,14 +184,14 @@ TEST(closed_eventfd)
 	ring(&s.v);
 	assert_irqs(&s.v, VECTOR, 1);
 
-	/* The worker that ends them waits for the first one's injection. */
+	/* The worker that ends both irqfds waits for the first one's injection. */
 	stick(&s);
 	close(s.fd);
 	s.fd = -1;
 	close(fd);
 	ring(&s.v);
 
-	/* The vCPU, which has no place for event channels, can't run after that. */
+	/* The vCPU has no vcpu_info for event channels, so it can't run after that. */
 	unstick(&s);
 	WAIT_FOR(port_is_pending(&s), "The event is lost");
 	usleep(SETTLE_PASSES * SETTLE_USEC);
@@ -210,10 +210,9 @@ static void *close_vm(void *arg)
 }
 
 /*
- * A VM that is closed while a hang-up's end waits for its stuck worker stays until
- * that one is through, and goes then.
+ * VM close waits for an irqfd whose hang-up waits for the stuck worker.
  *
- * Fails, and the kernel with it, where VM close doesn't wait for what it doesn't own.
+ * Fails, and the kernel with it, if VM close doesn't wait for irqfds that it doesn't own.
  */
 TEST(closed_vm)
 {
@@ -235,7 +234,7 @@ TEST(closed_vm)
 	close(s.uffd);
 }
 
-/* From a route that is stuck to one that isn't, while a thread waits for that. */
+/* A table in which GSI_XEN is an MSI, so that its injections aren't stuck. */
 static const struct kvm_irq_routing_entry *routes_without_xen(int *nr)
 {
 	static struct kvm_irq_routing_entry entries[3];
@@ -274,7 +273,7 @@ static void *add_memslot(void *arg)
 	return NULL;
 }
 
-/* Something is set while an injection waits for the page; @level: of a level irqfd. */
+/* Call @set while an injection waits for the page; @level: of a level irqfd. */
 static void set_meanwhile(void *(*set)(void *arg), bool level, struct stuck_vm *s)
 {
 	int resamplefd = new_eventfd();
@@ -290,19 +289,19 @@ static void set_meanwhile(void *(*set)(void *arg), bool level, struct stuck_vm *
 	start(&setting, set, s);
 	ended = ends(setting);
 
-	/* Before anything else, or nobody could end who waits for this. */
+	/* First of all: a failed test can't end while a thread waits for the page. */
 	unstick(s);
 	TEST_ASSERT(ended, "The ioctl was not through within %d s", BOUND_SEC);
 	close(resamplefd);
 }
 
 /*
- * KVM_SET_GSI_ROUTING doesn't wait for an injection that waits for user space, whose
- * thread it may be that would have to provide the page.  The event is injected by the
- * new route, as nothing is by the old one.
+ * KVM_SET_GSI_ROUTING doesn't wait for an injection that waits for user space: its
+ * caller may be the thread that has to provide the page.  KVM injects the event by the
+ * new route, because nothing may go by the old one after the ioctl.
  *
- * Fails where the injection sleeps in what KVM_SET_GSI_ROUTING waits for.  Linux up to
- * 6.12 and later returns at once, and injects by the old route.
+ * Fails if the injection sleeps in a read section that KVM_SET_GSI_ROUTING waits for.
+ * Linux up to 6.12 and later returns at once, and injects by the old route.
  */
 TEST(reroute)
 {
@@ -314,7 +313,7 @@ TEST(reroute)
 	stuck_vm_free(&s);
 }
 
-/* The same of a level irqfd. */
+/* The same with a level irqfd. */
 TEST(reroute_level)
 {
 	struct stuck_vm s;
@@ -325,7 +324,7 @@ TEST(reroute_level)
 	stuck_vm_free(&s);
 }
 
-/* And with a new table that has the same route the event goes there. */
+/* If the new table has the same route, the event goes by that. */
 TEST(same_route)
 {
 	struct stuck_vm s;
@@ -340,9 +339,10 @@ TEST(same_route)
 }
 
 /*
- * Nor does KVM_SET_USER_MEMORY_REGION wait for it.
+ * KVM_SET_USER_MEMORY_REGION doesn't wait for such an injection, either.
  *
- * Linux up to 6.12 and later waits, as the injection sleeps in what it waits for.
+ * Linux up to 6.12 and later waits, because the injection sleeps in a read section
+ * whose grace period the ioctl needs.
  */
 TEST(new_memslot)
 {
@@ -353,14 +353,13 @@ TEST(new_memslot)
 	stuck_vm_free(&s);
 }
 
-/* More than a VM has workers that wait. */
+/* More than the number of workers that wait for a VM's memory. */
 #define NR_STUCK	20
 
 /*
- * Injections that are stuck, however many, don't hold up lines, and each comes when it
- * can.
+ * Stuck injections, however many, don't delay lines, and each is injected once it can.
  *
- * Fails where what waits for memory and what doesn't is left to the same worker.
+ * Fails if one worker has both injections that may wait for memory and lines.
  */
 TEST(line_goes_on)
 {
@@ -404,8 +403,8 @@ TEST(line_goes_on)
 }
 
 /*
- * While an injection is stuck, the GSI is routed to a pin and back, with a signal each:
- * nothing is lost, and all is injected by what is the route when the page comes.
+ * While an injection is stuck, the GSI is routed to a pin and back, with a signal each.
+ * No event is lost, and KVM injects by the route that the GSI has when the page comes.
  */
 TEST(to_a_line_and_back)
 {
@@ -425,14 +424,14 @@ TEST(to_a_line_and_back)
 	wait_for_irqs(&s.v, VECTOR, 1);
 	TEST_ASSERT(!port_is_pending(&s), "The event went by a route that was gone");
 
-	/* And once more, from a line to where it may have to wait. */
+	/* Once more, from a line to a route whose injection may wait. */
 	set_xen_route(s.v.vm);
 	add(s.fd, 1);
 	WAIT_FOR(port_is_pending(&s), "The event is lost");
 	stuck_vm_free(&s);
 }
 
-/* The nice value of a task that works for irqfds now, or INT_MIN. */
+/* The nice value of a kworker that runs irqfds' work now, or INT_MIN. */
 static int nice_of_worker(void)
 {
 	struct dirent *entry;
@@ -454,11 +453,11 @@ static int nice_of_worker(void)
 		if (n <= 0)
 			continue;
 		stat[n] = 0;
-		/* A worker that works says what for: with a plus. */
+		/* A running kworker's name has a plus and its workqueue. */
 		p = strrchr(stat, ')');
 		if (!p || !strstr(stat, "+kvm-irqfd"))
 			continue;
-		/* It is the 17th field behind the name. */
+		/* The nice value is the 17th field behind the name. */
 		for (n = 0; n < 17 && p; n++)
 			p = strchr(p + 1, ' ');
 		TEST_ASSERT(p, "No nice value: %s", stat);
@@ -469,9 +468,9 @@ static int nice_of_worker(void)
 }
 
 /*
- * What works at a guest's will isn't preferred to what others do.
+ * Work that a guest can cause has no priority over other tasks.
  *
- * Fails where the worker has a nice value of -20.
+ * Fails if the worker has a nice value of -20.
  */
 TEST(no_preference)
 {
@@ -488,10 +487,10 @@ TEST(no_preference)
 }
 
 /*
- * Of two threads that deassign the same irqfd each returns when it is gone.
+ * Two threads deassign the same irqfd: neither returns before it is gone.
  *
- * Fails where the second one, which doesn't find it any more, doesn't wait.  Linux up to
- * 6.12 and later waits for all that is on its way out.
+ * Fails if the second DEASSIGN, for which the irqfd is no longer listed, doesn't wait.
+ * Linux up to 6.12 and later waits for all irqfds that are ending.
  */
 TEST(deassign_overlaps)
 {
@@ -520,7 +519,7 @@ TEST(deassign_overlaps)
 	stuck_vm_free(&s);
 }
 
-/* What a process that is to be killed tells its parent. */
+/* What the process that will be killed shares with its parent. */
 struct victim {
 	int vm_fd;
 	int uffd;
@@ -556,10 +555,10 @@ static int take_fd(int pidfd, int fd)
 }
 
 /*
- * A process whose threads wait in DEASSIGN, for an injection that is stuck and for each
- * other, can be killed.  What they leave is ended when the page is there.
+ * A process whose threads wait in DEASSIGN, for a stuck injection and for each other,
+ * can be killed.  KVM ends the irqfd when the page is there.
  *
- * Fails where the waits can't be interrupted, as in Linux up to 6.12 and later.
+ * Fails if a fatal signal doesn't end the waits, as in Linux up to 6.12 and later.
  */
 TEST(killed)
 {
@@ -575,13 +574,13 @@ TEST(killed)
 	if (!pid)
 		be_killed(victim);
 
-	/* It skips the test where there are no event channels. */
+	/* The child skips the test where there are no event channels. */
 	WAIT_FOR(READ_ONCE(victim->stuck) || waitpid(pid, &status, WNOHANG),
 		 "No injection gets stuck");
 	TEST_REQUIRE(victim->stuck);
 	pidfd = syscall(__NR_pidfd_open, pid, 0);
 	TEST_ASSERT(pidfd >= 0, "pidfd_open(): %s", strerror(errno));
-	/* With these it is neither VM close that waits, nor userfaultfd's end that helps. */
+	/* Keep the VM and the userfaultfd open: VM close would wait, and uffd's end help. */
 	vm_fd = take_fd(pidfd, victim->vm_fd);
 	uffd = take_fd(pidfd, victim->uffd);
 	fd = take_fd(pidfd, victim->fd);
@@ -594,11 +593,11 @@ TEST(killed)
 	}
 	close(uffd);
 	TEST_ASSERT(ended, "Not dead within %d s", BOUND_SEC);
-	/* It waits for what the threads have left. */
+	/* VM close waits for the irqfd that the threads have left. */
 	close(vm_fd);
 	close(pidfd);
 
-	/* And so is the eventfd free for another VM. */
+	/* After that the eventfd is free for another VM. */
 	irq_vm_init(&v);
 	assign_ok(v.vm, fd, GSI_MSI);
 	irq_vm_free(&v);
@@ -607,8 +606,8 @@ TEST(killed)
 }
 
 /*
- * What the scheduler keeps back for others, of all processors and, since Linux
- * 6.12, of the hog's.
+ * The time that the scheduler reserves for non-real-time tasks: on all processors, and
+ * since Linux 6.12 on the hog's.
  */
 #define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
 #define FAIR_RUNTIME	"/sys/kernel/debug/sched/fair_server/cpu1/runtime"
@@ -653,7 +652,7 @@ static void pin_to(int cpu)
 		    strerror(errno));
 }
 
-/* Signal, and then leave the processor to nobody. */
+/* Signal, and then keep the processor. */
 static void *hog(void *arg)
 {
 	const struct sched_param param = { .sched_priority = 50 };
@@ -672,9 +671,10 @@ static void *hog(void *arg)
 }
 
 /*
- * A real-time task signals what is left to work, and hogs its processor.
+ * A real-time task signals an irqfd whose injection is deferred to work, and then keeps
+ * its processor.
  *
- * Linux up to 6.12 and later has the work done on that processor, when it's free.
+ * Linux up to 6.12 and later runs the work on that processor, once it is free.
  */
 TEST(real_time_hog)
 {

@@ -4,7 +4,7 @@
  * signals the resample eventfd.
  *
  * A comment at a subtest names the failure it pins, and the kernels that have
- * it where there are any.
+ * that failure.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -72,14 +72,14 @@ static bool in_service(struct irq_vm *v)
 	return ioapic_state(v->vm).redirtbl[GSI_LEVEL].fields.remote_irr;
 }
 
-/* Injection is a worker's, lowering after a hang-up as well. */
+/* A worker injects, and lowers the line after a hang-up, so the test waits. */
 static void wait_for_line(struct irq_vm *v, bool up)
 {
 	WAIT_FOR(line_is_up(v) == up, "Wanted the line %s, it is %s", up ? "up" : "down",
 		 up ? "down" : "up");
 }
 
-/* Run until the guest has its interrupt, but not yet acknowledged it. */
+/* Run until the guest has its interrupt and hasn't acknowledged it yet. */
 static void run_into_irq(struct irq_vm *v)
 {
 	WRITE_ONCE(v->guest->stop_before_eoi, 1);
@@ -127,7 +127,7 @@ TEST_F(resample, eoi)
 	assert_resampled(self->resamplefd, 0, "With the line down");
 }
 
-/* Signalled again before EOI, by a device that can't wait: one interrupt. */
+/* A device that signals again before the EOI gets one interrupt. */
 TEST_F(resample, signal_before_eoi)
 {
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
@@ -143,7 +143,7 @@ TEST_F(resample, signal_before_eoi)
 	assert_resampled(self->resamplefd, 1, "After EOI");
 }
 
-/* A running guest, and user space as a device that has more to say each time. */
+/* A running guest, and user space as a device that signals again after each EOI. */
 TEST_F(resample, running_vcpu)
 {
 	int i;
@@ -161,7 +161,7 @@ TEST_F(resample, running_vcpu)
 	assert_resampled(self->resamplefd, 0, "After the last one");
 }
 
-/* An EOI is for all that share the line; each knows if it was meant. */
+/* An EOI signals the resample eventfds of all irqfds that share the line. */
 TEST_F(resample, shared_line)
 {
 	int fd = new_eventfd(), resamplefd = new_eventfd();
@@ -192,7 +192,7 @@ TEST_F(resample, shared_line)
 	close(resamplefd);
 }
 
-/* EOI lowers what irqfds raised; what user space raised stays up. */
+/* An EOI lowers the level irqfds' line; the line that user space has raised stays up. */
 TEST_F(resample, line_of_user_space)
 {
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
@@ -209,14 +209,14 @@ TEST_F(resample, line_of_user_space)
 	kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
 	pass(&self->v);
 	assert_resampled(self->resamplefd, 1, "After the second EOI");
-	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, nobody raises it");
+	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, user space has lowered it");
 	assert_irqs(&self->v, VECTOR, 2);
 }
 
 /*
- * Signal an irqfd without a resample eventfd, and have its worker through with it:
- * once it's deassigned the line has gone up and down.  A vCPU that runs in between
- * is interrupted over and over.
+ * Signal a plain irqfd, which has no resample eventfd, and wait for its worker: when
+ * deassign returns, the line has gone up and down.  A vCPU that ran in between would
+ * be interrupted again and again.
  */
 static void pulse(struct irq_vm *v, int fd)
 {
@@ -226,8 +226,8 @@ static void pulse(struct irq_vm *v, int fd)
 }
 
 /*
- * And such an irqfd takes down nobody's line but its own; nor does an EOI leave one
- * of the two waiting.
+ * A plain irqfd lowers only its own line, and neither it nor a level irqfd has to wait
+ * after an EOI.
  */
 TEST_F(resample, line_of_plain_irqfd)
 {
@@ -250,14 +250,14 @@ TEST_F(resample, line_of_plain_irqfd)
 		TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down");
 	}
 
-	/* By itself it interrupts as well, and level irqfds are told of the EOI. */
+	/* It interrupts alone as well, and the EOI signals the level irqfd's resamplefd. */
 	pulse(&self->v, fd);
 	assert_irqs(&self->v, VECTOR, i);
 	assert_resampled(self->resamplefd, 1, "After the plain one's EOI");
 	close(fd);
 }
 
-/* A count that is there before the irqfd is raises the line, and is used up. */
+/* Assign consumes a count that is there before it, and raises the line. */
 TEST_F(resample, pending_at_assign)
 {
 	add(self->fd, 3);
@@ -267,7 +267,7 @@ TEST_F(resample, pending_at_assign)
 	assert_resampled(self->resamplefd, 1, "After EOI");
 }
 
-/* Deassign lowers the line and stops listening to EOIs before it returns. */
+/* Before deassign returns, the line is down and EOIs no longer signal the resamplefd. */
 TEST_F(resample, deassign_lowers_line)
 {
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
@@ -284,7 +284,7 @@ TEST_F(resample, deassign_lowers_line)
 	TEST_ASSERT(!in_service(&self->v), "After EOI: wanted it not in service");
 }
 
-/* So does the eventfd's last close, in a moment. */
+/* The eventfd's last close does the same a moment later. */
 TEST_F(resample, hangup_lowers_line)
 {
 	int fd = new_eventfd();
@@ -297,12 +297,12 @@ TEST_F(resample, hangup_lowers_line)
 	close(fd);
 	wait_for_line(&self->v, false);
 
-	/* The line is lowered last, so nobody listens any more. */
+	/* Lowering the line comes last, so EOIs no longer signal the resamplefd. */
 	pass(&self->v);
 	assert_irqs(&self->v, VECTOR, 1);
 	assert_resampled(self->resamplefd, 0, "EOI after the hang-up");
 
-	/* The GSI is there for others, and the resample eventfd, too. */
+	/* Another irqfd can use the GSI and the resample eventfd. */
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	add(self->fd, 1);
 	assert_irqs(&self->v, VECTOR, 2);
@@ -350,14 +350,14 @@ TEST_F(resample, errno_fd)
 	close(pipefd[0]);
 	close(pipefd[1]);
 
-	/* None of them has taken the eventfd. */
+	/* None of these calls has bound the eventfd. */
 	assign_resample_ok(vm, self->fd, GSI_LEVEL, self->resamplefd);
 	add(self->fd, 1);
 	assert_irqs(&self->v, VECTOR, 1);
 	assert_resampled(self->resamplefd, 1, "After EOI");
 }
 
-/* An assign that fails with EBUSY leaves no listener to EOIs behind. */
+/* After an assign that fails with EBUSY, EOIs don't signal its resamplefd. */
 TEST_F(resample, busy)
 {
 	struct kvm_vm *vm = self->v.vm;
@@ -382,7 +382,7 @@ TEST_F(resample, busy)
 		    "The resample eventfd of a failed assign was signalled");
 }
 
-/* What the guest does to its interrupt controllers. */
+/* The guest's accesses to its interrupt controllers. */
 
 static void ioapic_write(uint32_t offset, uint32_t value)
 {
@@ -467,9 +467,9 @@ static void init_pic(struct irq_vm *v)
 }
 
 /*
- * A pin that the handler masks before it acknowledges, as Linux does for what it
- * handles in a thread, and on the PIC always: whoever looks after the device
- * does it later, and then unmasks.
+ * A pin that the guest masks before it acknowledges, as Linux does for threaded
+ * handlers, and always on the PIC.  The guest serves the device later, and then unmasks
+ * the pin.
  */
 FIXTURE(masked) {
 	struct irq_vm v;
@@ -527,16 +527,16 @@ static void raise_and_wait(struct irq_vm *v, int fd, uint32_t gsi)
 {
 	add(fd, 1);
 	WAIT_FOR(gsi_is_up(v, gsi), "GSI %u: wanted the line up, it is down", gsi);
-	/* The PIC tells the vCPU a moment later. */
+	/* The PIC sets its IRR first and kicks the vCPU after that. */
 	wait_for_worker(v);
 }
 
 /*
- * The acknowledge is told when the pin is unmasked, and not before (B42).
+ * KVM signals the resamplefd when the guest unmasks the pin, and not before (B42).
  *
- * Linux up to 6.12 and later tells it at once, so that the device interrupts the
- * host once more for each interrupt of the guest; and from the PIC, the guest as
- * well.
+ * Linux up to 6.12 and later signals it at the acknowledge, so the device interrupts
+ * the host once more for each interrupt of the guest.  With the PIC it interrupts the
+ * guest once more as well.
  */
 TEST_F(masked, told_at_unmask)
 {
@@ -577,10 +577,10 @@ TEST_F(masked, wants_service)
 }
 
 /*
- * What others have raised is there when the pin is unmasked, whatever is taken
- * back from the level irqfds.
+ * A raise of user space interrupts when the pin is unmasked, though KVM takes back what
+ * the level irqfds have raised.
  *
- * Linux up to 6.12 and later loses it on the IOAPIC.
+ * Linux up to 6.12 and later loses user space's raise on the IOAPIC.
  */
 TEST_F(masked, shared_with_user_space)
 {
@@ -601,7 +601,7 @@ TEST_F(masked, shared_with_user_space)
 	assert_irqs(&self->v, self->vector, 2);
 }
 
-/* Raised while masked, and no interrupt of it in service. */
+/* A raise while the pin is masked and not in service. */
 TEST_F(masked, raised_while_masked)
 {
 	assign_resample_ok(self->v.vm, self->fd, self->gsi, self->resamplefd);
@@ -618,7 +618,7 @@ TEST_F(masked, raised_while_masked)
 	assert_irqs(&self->v, self->vector, 1);
 }
 
-/* Taken away while its acknowledge waits for the unmask: the line is down. */
+/* Deassigned while its acknowledge waits for the unmask: the line is down. */
 TEST_F(masked, deassigned)
 {
 	assign_resample_ok(self->v.vm, self->fd, self->gsi, self->resamplefd);
@@ -631,13 +631,13 @@ TEST_F(masked, deassigned)
 	assert_resampled(self->resamplefd, 0, "Unmasked");
 }
 
-/* By way of the PIC, not masked. */
+/* A handler that doesn't mask the PIC's line. */
 TEST_F(masked, pic_not_masked)
 {
 	int i;
 
 	if (!variant->pic)
-		SKIP(return, "It's about the PIC");
+		SKIP(return, "Only for the PIC");
 
 	self->v.guest->ack = pic_ack;
 	assign_resample_ok(self->v.vm, self->fd, self->gsi, self->resamplefd);
@@ -671,10 +671,10 @@ static void change_dest_back(void)
 }
 
 /*
- * The EOI is that of the vector that was sent (B43).
+ * The pin's EOI is that of the vector that was sent (B43).
  *
- * Linux up to 6.12 and later waits for that of the new one, which never comes,
- * and there is no more interrupt.
+ * Linux up to 6.12 and later waits for an EOI of the new vector.  It never comes, so
+ * the pin never interrupts again.
  */
 TEST_F(resample, vector_changed_in_service)
 {
@@ -697,7 +697,7 @@ TEST_F(resample, vector_changed_in_service)
 	assert_irqs(&self->v, VECTOR, 1);
 }
 
-/* And from the vCPU that it was sent to. */
+/* The EOI comes from the vCPU that the interrupt was sent to. */
 TEST_F(resample, dest_changed_in_service)
 {
 	virt_pg_map(self->v.vm, IOAPIC_GPA, IOAPIC_GPA);
@@ -716,9 +716,9 @@ TEST_F(resample, dest_changed_in_service)
 }
 
 /*
- * The GSI loses its route and gets it back while a device interrupts: a raise between
- * the two tables is in one of them or waits.  A device that waits to be told stops for
- * good otherwise.
+ * The GSI loses its route and gets it back while a device interrupts.  A raise in
+ * between goes by one of the two tables or waits for a route.  If KVM loses a raise, the
+ * device waits for its resamplefd for ever.
  */
 TEST_F_TIMEOUT(resample, rerouted_under_raises, 120)
 {
@@ -740,14 +740,14 @@ TEST_F_TIMEOUT(resample, rerouted_under_raises, 120)
 }
 
 /*
- * The four-step race of the proposal for level irqfds ("OADN", 2012): the old
- * one is taken off the GSI, a new one comes, an acknowledge lowers the line for
- * the new one, which raises it again, and an acknowledge that began with the old
- * one lowers it once more, with nobody told.
+ * The four-step race of the proposal for level irqfds ("OADN", 2012): an old irqfd
+ * leaves the GSI, a new one comes, an acknowledge lowers the line and signals the new
+ * one's resamplefd, and the new one raises the line again.  Then an acknowledge that
+ * began with the old irqfd lowers the line once more and signals no resamplefd.
  *
- * Here they run into each other as it happens; irqfd_order_test has the orders.
- * The device of the new one waits to be told before it signals again, so that a
- * raise which is swallowed stops it for good.
+ * Here the steps race at random; irqfd_order_test forces each order.  The new one's
+ * device waits for its resamplefd before it signals again, so a lost raise stops it for
+ * good.
  */
 struct four_steps {
 	struct irq_vm *v;
@@ -766,9 +766,9 @@ static void *come_and_go(void *arg)
 		resamplefd = new_eventfd();
 		assign_resample_ok(f->v->vm, fd, GSI_LEVEL, resamplefd);
 		add(fd, 1);
-		/* Gone before the guest acknowledges, while it does, or after. */
+		/* End before the guest's acknowledge, during it, or after it. */
 		usleep(f->rounds % 16 * 100);
-		/* In turn by DEASSIGN and by hang-up. */
+		/* End by DEASSIGN and by hang-up in turn. */
 		if (f->rounds++ & 1)
 			unassign_ok(f->v->vm, fd, GSI_LEVEL);
 		close(fd);
@@ -795,7 +795,7 @@ TEST_F_TIMEOUT(resample, four_step_race, 120)
 
 	for (end = now() + race_seconds(); now() < end;) {
 		assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
-		/* A signal for each time it is told; some are told for nothing. */
+		/* Signal once for each signal of the resamplefd, needed or not. */
 		for (before = told; told <= before + before % 3; told++) {
 			add(self->fd, 1);
 			WAIT_FOR(take(self->resamplefd),
@@ -813,17 +813,17 @@ TEST_F_TIMEOUT(resample, four_step_race, 120)
 	TEST_ASSERT(told > 20 && f.rounds > 20, "Wanted a race, got %lu and %lu rounds", told,
 		    f.rounds);
 
-	/* Nothing is left of it. */
+	/* The line works as before. */
 	wait_for_line(&self->v, false);
 	before = irqs(&self->v, VECTOR);
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	add(self->fd, 1);
 	assert_irqs(&self->v, VECTOR, before + 1);
-	/* The last hang-up may still have been underway, and told it as well. */
+	/* There may be more signals than one: the last hang-up may have signalled, too. */
 	TEST_ASSERT(take(self->resamplefd), "Afterwards: wanted it told");
 }
 
-/* Two devices on one line, each with a thread: every signal is told of. */
+/* Two devices on one line, a thread each: a resamplefd signal follows each of theirs. */
 struct sharer {
 	struct irq_vm *v;
 	int fd;
@@ -866,7 +866,7 @@ TEST_F_TIMEOUT(resample, shared_race, 120)
 		TEST_ASSERT(!pthread_create(&s[i].thread, NULL, signal_and_wait, &s[i]),
 			    "pthread_create() failed");
 
-	/* And user space's line goes up and down between. */
+	/* Meanwhile user space raises and lowers its own line. */
 	for (; now() < s[0].end; user++) {
 		kvm_irq_line(self->v.vm, GSI_LEVEL, 1);
 		kvm_irq_line(self->v.vm, GSI_LEVEL, 0);
@@ -881,14 +881,14 @@ TEST_F_TIMEOUT(resample, shared_race, 120)
 		       s[1].rounds, user, irqs(&self->v, VECTOR));
 
 	pass(&self->v);
-	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, nobody raises it");
+	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down after the race");
 	for (i = 0; i < 2; i++) {
 		close(s[i].fd);
 		close(s[i].resamplefd);
 	}
 }
 
-/* Who goes takes down what it has raised, though another one shares the line. */
+/* Deassign lowers what the irqfd has raised, though another one shares the line. */
 TEST_F(resample, shared_deassign)
 {
 	int fd = new_eventfd(), resamplefd = new_eventfd();
@@ -899,8 +899,8 @@ TEST_F(resample, shared_deassign)
 	wait_for_line(&self->v, true);
 
 	unassign_ok(self->v.vm, self->fd, GSI_LEVEL);
-	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, who raised it has gone");
-	/* It might have been the other one's. */
+	TEST_ASSERT(!line_is_up(&self->v), "Wanted the line down, its irqfd was deassigned");
+	/* The raise might have been the other one's. */
 	assert_resampled(resamplefd, 1, "The one that is left");
 
 	add(fd, 1);
@@ -909,7 +909,7 @@ TEST_F(resample, shared_deassign)
 	close(resamplefd);
 }
 
-/* The guest's own program: it counts, with interrupts on, until it's told to stop. */
+/* The guest's own program: counts with interrupts on until stop_counting(). */
 static uint64_t guest_progress;
 static uint32_t guest_counts;
 
@@ -943,9 +943,10 @@ static void stop_counting(struct irq_vm *v)
 }
 
 /*
- * Devices that never take their line down, as they are their own listeners or each
- * other's (B41, B48): they interrupt again and again, with nothing that recurses.  The
- * guest may get nowhere, as with any device that is broken so; the host does.
+ * Irqfds whose resamplefd is their own eventfd, or each other's (B41, B48), so that each
+ * acknowledge raises the line again.  They interrupt again and again, and KVM must not
+ * recurse.  The guest may make no progress, as with any device that is broken so; the
+ * host must make progress.
  */
 struct storm {
 	struct irq_vm v;
@@ -1003,7 +1004,7 @@ static void interrupted(int signal)
 {
 }
 
-/* The vCPU, that a signal stops. */
+/* The vCPU's thread: a signal ends KVM_RUN. */
 static void *run_until_stopped(void *arg)
 {
 	struct storm *s = arg;
@@ -1027,7 +1028,7 @@ static uint64_t usec_since(struct timespec begin)
 	return timespec_to_ns(timespec_elapsed(begin)) / 1000;
 }
 
-/* One that does nothing but sleep for a millisecond: how long does it take at worst? */
+/* The longest of @nr sleeps of a millisecond, in us. */
 static uint64_t worst_nap(int nr)
 {
 	uint64_t worst = 0, took;
@@ -1042,7 +1043,7 @@ static uint64_t worst_nap(int nr)
 	return worst;
 }
 
-/* From a signal to its vCPU's return, at worst. */
+/* The longest of @nr times from a signal to the return of KVM_RUN, in us. */
 static uint64_t worst_kick(struct storm *s, int nr)
 {
 	uint64_t worst = 0, took, before;
@@ -1051,16 +1052,16 @@ static uint64_t worst_kick(struct storm *s, int nr)
 	while (nr--) {
 		before = READ_ONCE(s->kicks);
 		clock_gettime(CLOCK_MONOTONIC, &begin);
-		/* More than one, as it may be outside of the vCPU to begin with. */
+		/* Signal repeatedly: the thread may be outside of KVM_RUN at first. */
 		WAIT_FOR((pthread_kill(s->thread, SIGUSR1), READ_ONCE(s->kicks) != before),
-			 "The vCPU isn't to be stopped");
+			 "A signal doesn't stop the vCPU");
 		took = usec_since(begin);
 		worst = took > worst ? took : worst;
 	}
 	return worst;
 }
 
-/* What there is to say of a storm, and of the same with its line held up as well. */
+/* Print the guest's interrupts and progress, and how long the host lets a task wait. */
 static void measure(struct storm *s, uint8_t vector, const char *what)
 {
 	uint64_t seen = irqs(&s->v, vector), done = progress(&s->v), nap;
@@ -1112,17 +1113,18 @@ TEST_F_TIMEOUT(storm, host_goes_on, 120)
 
 	WRITE_ONCE(s->stop, true);
 	WAIT_FOR((pthread_kill(s->thread, SIGUSR1), !pthread_tryjoin_np(s->thread, NULL)),
-		 "The vCPU isn't to be stopped");
+		 "A signal doesn't stop the vCPU");
 }
 
-/* The PIC's answer when there is nothing any more: its last line, with nothing in service. */
+/* The PIC's spurious interrupt: the vector of its last line, with nothing in service. */
 static void guest_spurious(struct ex_regs *regs)
 {
 }
 
 /*
- * Lowered between the vCPU's look at the PIC and what it takes from there: nothing is
- * injected, and nothing to warn of.  The kernel's log tells, which the lab looks at.
+ * The line goes down after the vCPU has seen that the PIC has an interrupt, and before
+ * it takes the vector.  KVM injects nothing then and must not warn; the lab checks the
+ * kernel's log.
  *
  * Linux up to 6.12 and later warns (WARN_ON_ONCE() in kvm_check_and_inject_events()).
  */
@@ -1139,7 +1141,7 @@ TEST_F_TIMEOUT(resample, pic_lowered_late, 120)
 	start_counting(&self->v);
 	for (i = 0; i < rounds(20000); i++) {
 		kvm_irq_line(self->v.vm, GSI_BOTH, 1);
-		/* As long as it takes to interrupt the guest, on this machine or that. */
+		/* The delay varies, so that some rounds hit the moment on any machine. */
 		for (j = i * 37 % 4096; j; j--)
 			cpu_relax();
 		kvm_irq_line(self->v.vm, GSI_BOTH, 0);
@@ -1149,8 +1151,8 @@ TEST_F_TIMEOUT(resample, pic_lowered_late, 120)
 }
 
 /*
- * One that signals each time it's told, from a thread of its own, may be as busy
- * as it likes: the guest's program doesn't stand still.
+ * However busy a device is that signals after each signal of its resamplefd, from a
+ * thread of its own: the guest's program makes progress.
  */
 TEST_F_TIMEOUT(resample, busy_device, 170)
 {
@@ -1193,9 +1195,10 @@ TEST_F(resample, no_route)
 }
 
 /*
- * User space sets a state in which the line is down: who has raised it is asked.
+ * User space sets a state in which the line is down: KVM signals the resamplefd of the
+ * irqfd that has raised it.
  *
- * Linux up to 6.12 and later never tells him, and he waits for ever.
+ * Linux up to 6.12 and later doesn't, and the device waits for ever.
  */
 TEST_F(resample, state_restored)
 {
@@ -1217,9 +1220,9 @@ TEST_F(resample, state_restored)
 }
 
 /*
- * The same of a PIC.
+ * The same with the PIC.
  *
- * Linux up to 6.12 and later never tells him, either.
+ * Linux up to 6.12 and later doesn't signal the resamplefd, either.
  */
 TEST_F(resample, pic_state_restored)
 {
@@ -1258,7 +1261,7 @@ TEST_F(resample, pic_state_restored)
 	}
 }
 
-/* The VM is closed with many lines up, in service, and eventfds that close. */
+/* A VM closes with many lines up and one in service, while a thread closes eventfds. */
 static void *close_half(void *arg)
 {
 	int *fds = arg, i;
@@ -1302,8 +1305,8 @@ TEST(closed_with_lines_up)
 }
 
 /*
- * How often this thread waits for grace periods: the tracer counts its calls of
- * what waits.
+ * The tracer counts this thread's calls of the functions that wait for a grace
+ * period.
  */
 #define TRACING		"/sys/kernel/tracing/"
 #define COUNTER		TRACING "instances/irqfd_level/"
@@ -1336,7 +1339,7 @@ static void count_no_more(void)
 		tell_kernel(TRACING "kprobe_events", O_APPEND, "-:irqfd_level/%s\n", waiting[i]);
 }
 
-/* Since the last time. */
+/* How many calls there were since the last waits(). */
 static int waits(void)
 {
 	char line[256];
@@ -1352,7 +1355,7 @@ static int waits(void)
 	return count;
 }
 
-/* Of a VM with @nr level irqfds and @nr_gsis GSIs, from its beginning to its end. */
+/* Waits in the close of a VM that has @nr level irqfds on @nr_gsis GSIs. */
 static int waits_of_close(int nr, int nr_gsis)
 {
 	int fds[256], resamplefd = new_eventfd(), i, count;
@@ -1375,10 +1378,10 @@ static int waits_of_close(int nr, int nr_gsis)
 }
 
 /*
- * An assign waits for no grace period, a deassign for one, and so does the close of
- * a VM whatever it has.
+ * An assign waits for no grace period, a deassign for one.  A VM's close waits for one
+ * at most, however many irqfds the VM has.
  *
- * With Linux up to 6.12, and later, each of them waits for each irqfd.
+ * In Linux up to 6.12, and later, an assign waits too, and a close for each irqfd.
  */
 TEST(grace_periods)
 {

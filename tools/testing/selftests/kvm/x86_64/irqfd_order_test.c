@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds: the orders that an acknowledge, an old irqfd's end and a new
- * one's beginning can come in.
+ * Level irqfds: all orders of an acknowledge, an old irqfd's end and a new one's
+ * beginning.
  *
  * The four-step race of the proposal for level irqfds ("OADN", 2012) is one of
- * them: the old one is taken off the GSI, a new one comes and raises the line, an
- * acknowledge that began before that lowers it, and nobody is told who would
- * raise it again.
+ * them: the old irqfd leaves the GSI, a new one comes and raises the line, and an
+ * acknowledge that began before that lowers the line.  If KVM doesn't tell the new
+ * one, that is, signal its resamplefd, its device never raises the line again.
  *
- * The acknowledge pauses where it is about to lower the line, and where it has,
- * with the help of test_modules/irqfd_pause.c, which is looked for in
- * test_modules/ beside the program; without it there is no test.  What the other
- * two do then, they do in full: that they needn't wait for an acknowledge is what
- * makes the race possible.
+ * test_modules/irqfd_pause.c pauses the acknowledge before it lowers the line, and
+ * after that.  The module must be in test_modules/ beside the program, or the test
+ * is skipped.  During a pause the test ends the old irqfd or begins the new one:
+ * neither needs to wait for an acknowledge, which makes the race possible.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -27,10 +26,10 @@
 #include "test_util.h"
 
 #define PINS		24
-/* Of a message: level-triggered, and asserted. */
+/* Bits of a message's data: level-triggered, and asserted. */
 #define MSI_LEVEL	(BIT(15) | BIT(14))
 
-/* When something happens. */
+/* When the old irqfd ends or the new one begins, relative to the acknowledge. */
 enum when {
 	BEFORE_EOI,
 	BEFORE_LOWER,
@@ -107,7 +106,7 @@ FIXTURE_TEARDOWN(order)
 	close(self->o.dev);
 }
 
-/* The vCPU's thread: on to the end of the pass, with its acknowledge paused. */
+/* The vCPU's thread, which runs to the end of the pass; its acknowledge pauses. */
 struct runner {
 	struct irq_vm *v;
 	int dev;
@@ -140,7 +139,7 @@ static void *acknowledge(void *arg)
 	return NULL;
 }
 
-/* Is it there, rather than through with all of it? */
+/* Wait for a pause at @place; false if the thread has ended its pass instead. */
 static bool pauses_at(struct runner *r, int place)
 {
 	int ret;
@@ -168,15 +167,15 @@ static void *deassign_old(void *arg)
 }
 
 /*
- * For as much as possible of what the other two do by threads and work of their own
- * to be done.  That which has to be is waited for in the end.
+ * Give the threads and work of end and beginning time to get as far as they can.  In
+ * the end try_order() waits for all that must happen.
  */
 static void settle(void)
 {
 	usleep(SETTLE_PASSES * SETTLE_USEC);
 }
 
-/* A deassign waits for who may still tell, but that comes last. */
+/* A deassign's last step waits for readers that may still tell, hence the thread. */
 static void end_old(struct order_vm *o)
 {
 	if (o->by_hangup) {
@@ -252,7 +251,7 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 
 	happen(o, BEFORE_EOI, end, begin, end_first);
 	TEST_ASSERT(!pthread_create(&r.thread, NULL, acknowledge, &r), "pthread_create() failed");
-	/* With nobody on the GSI there is nothing to be lowered. */
+	/* Without an irqfd on the GSI the acknowledge lowers nothing. */
 	if (pauses_at(&r, IRQFD_PAUSE_BEFORE_LOWER)) {
 		happen(o, BEFORE_LOWER, end, begin, end_first);
 		go_on(&r);
@@ -269,7 +268,7 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 		TEST_ASSERT(!pthread_join(o->ender, NULL), "pthread_join() failed");
 	wait_for_ends(&o->v, 1);
 
-	/* What the new one has raised stands, or it has been told that it doesn't. */
+	/* The new one's raise stands or has interrupted, or KVM has told the new one. */
 	told = take(o->new_resamplefd);
 	TEST_ASSERT(told || is_raised(o) || irqs(&o->v, VECTOR) > 1,
 		    "The new one's raise was swallowed");
@@ -278,7 +277,7 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 		    "Wanted it told %lu times at most, it was %lu times",
 		    irqs(&o->v, VECTOR) + 1, told);
 
-	/* Its device goes on in any case. */
+	/* Its device can go on in any case. */
 	take(o->old_resamplefd);
 	if (told)
 		add(o->new_fd, 1);
@@ -289,7 +288,7 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 
 	unassign_ok(o->v.vm, o->new_fd, GSI_LEVEL);
 	run_to_sync(&o->v, SYNC_PASS);
-	TEST_ASSERT(!is_raised(o), "Wanted the line down, there is nobody");
+	TEST_ASSERT(!is_raised(o), "Wanted the line down, there is no irqfd");
 	WRITE_ONCE(o->v.guest->irqs[VECTOR], 0);
 	close(o->old_resamplefd);
 	close(o->new_fd);
@@ -297,9 +296,9 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 }
 
 /*
- * Whatever the order, a raise is followed by an interrupt or its owner told.
+ * In each order, a raise leads to an interrupt or KVM tells the irqfd that raised.
  *
- * With Linux up to 6.12, and later, the new one has to wait for the acknowledge.
+ * In Linux up to 6.12, and later, the new one's assign waits for the acknowledge.
  */
 TEST_F_TIMEOUT(order, four_step_race, 120)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irqfd: the others who wait on its eventfd, in poll(2)'s ways and in write(2).
+ * irqfd: other waiters on its eventfd, in poll(2) and its relatives and in write(2).
  *
- * An irqfd takes each signal in the step that brings it, so the others find nothing
- * new and are left alone.  Whoever waits for room is woken when there is some.
+ * An irqfd takes each signal in the wake-up that brings it.  So the others find nothing
+ * new, and KVM doesn't wake them.  It wakes waiters for room when there is room.
  */
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
@@ -23,7 +23,7 @@
 #include "processor.h"
 #include "test_util.h"
 
-/* What a write(2) can fill a counter with. */
+/* The largest count that a write(2) can make. */
 #define FULL		(~0ull - 1)
 
 FIXTURE(pollers) {
@@ -54,7 +54,7 @@ static int new_epoll(int fd, uint32_t events)
 	return epfd;
 }
 
-/* What there is now, or 0. */
+/* The events that are ready now, or 0. */
 static uint32_t look(int epfd)
 {
 	struct epoll_event event;
@@ -64,7 +64,7 @@ static uint32_t look(int epfd)
 	return nr ? event.events : 0;
 }
 
-/* Have the guest signal the eventfd, so that it's the kernel that does it. */
+/* A doorbell, so that the kernel signals the eventfd when the guest writes. */
 static void add_bell(struct irq_vm *v, int fd)
 {
 	struct kvm_ioeventfd bell = {
@@ -92,10 +92,10 @@ FIXTURE(epoll) {
 
 FIXTURE_VARIANT(epoll) {
 	uint32_t events;
-	/* What is ready when it begins, and whenever one looks. */
+	/* The events that are ready at first, and at each later look. */
 	uint32_t first;
 	uint32_t always;
-	/* What a signal is that no irqfd takes. */
+	/* The events of a signal that no irqfd takes. */
 	uint32_t signal;
 };
 
@@ -151,10 +151,10 @@ FIXTURE_TEARDOWN(epoll)
 }
 
 /*
- * An interrupt is no event of the loop's that has the eventfd as well, whoever
- * signals.
+ * An interrupt is no event for an epoll loop on the same eventfd, whether user space or
+ * the kernel signals.
  *
- * Pins a wake-up of everybody for each signal.
+ * Pins a wake-up of all waiters for each signal.
  */
 TEST_F(epoll, signals)
 {
@@ -179,7 +179,7 @@ TEST_F(epoll, signals)
 	}
 	wait_for_irqs(&self->v, VECTOR, nr / 10);
 
-	/* One that no irqfd takes is an event. */
+	/* A signal that no irqfd takes is an event. */
 	unassign_ok(self->v.vm, self->fd, GSI_MSI);
 	TEST_ASSERT(look(epfd) == variant->always, "Wanted deassign to be no event");
 	add(self->fd, 1);
@@ -190,7 +190,7 @@ TEST_F(epoll, signals)
 	close(epfd);
 }
 
-/* That goes for everybody, however many there are. */
+/* The same for many epoll loops. */
 TEST_F(pollers, many)
 {
 	const int nr = 900, signals = 100;
@@ -214,7 +214,7 @@ TEST_F(pollers, many)
 	wait_for_irqs(&self->v, VECTOR, 1);
 }
 
-/* A full counter that assign takes is room, which is told once, as by a read(2). */
+/* An assign that takes a full counter makes room: one event, as after a read(2). */
 TEST_F(pollers, assign_makes_room)
 {
 	int epfd, in, i;
@@ -293,10 +293,10 @@ static int new_semaphore(void)
 }
 
 /*
- * A semaphore may be full, and stay so over signals: each brings one and has one
- * taken.  Room comes where one is taken and none is brought.
+ * A semaphore may be full and stay full: each signal adds one, and the irqfd takes one.
+ * There is room once the irqfd takes one without a signal that adds one.
  *
- * Linux up to 6.12 and later lets the writer sleep on.
+ * Linux up to 6.12 and later doesn't wake the writer.
  */
 TEST_F(pollers, full_semaphore)
 {
@@ -318,13 +318,13 @@ TEST_F(pollers, full_semaphore)
 		wait_for_irqs(&self->v, VECTOR, 1 + i);
 	}
 	TEST_ASSERT(!look(epfd), "Wanted no room");
-	/* It may have been woken to look. */
+	/* The writer may have been woken to look for room. */
 	WAIT_FOR(sleeps_in(w.tid) == __NR_write, "Wanted the writer to sleep");
 
 	add(fd, 0);
 	end_writer(&w, "Write of 0");
 	TEST_ASSERT(look(epfd) == EPOLLOUT, "Wanted room");
-	/* The writes are events like any other, and the guest hasn't looked in between. */
+	/* Both writes are events; the guest hasn't run in between, so they merge. */
 	assert_irqs(&self->v, VECTOR, 12);
 
 	close(epfd);
@@ -332,10 +332,9 @@ TEST_F(pollers, full_semaphore)
 }
 
 /*
- * Deassign takes one, and the writer who waited for that one is woken.
+ * Deassign takes one and wakes the writer that waited for room.
  *
- * Linux up to 6.12 and later leaves the one that assign takes here, so the second
- * write sleeps, too.
+ * In Linux up to 6.12 and later assign takes none, so the second write sleeps, too.
  */
 TEST_F(pollers, deassign_makes_room)
 {
@@ -356,7 +355,7 @@ TEST_F(pollers, deassign_makes_room)
 	close(fd);
 }
 
-/* So it is when the VM goes. */
+/* VM close does the same. */
 TEST_F(pollers, vm_close_makes_room)
 {
 	int fd = new_semaphore();
@@ -371,7 +370,7 @@ TEST_F(pollers, vm_close_makes_room)
 	irq_vm_init(&self->v);
 }
 
-/* A ring of which a poll or two are all there is. */
+/* An io_uring for a poll request or two. */
 struct ring {
 	int fd;
 	struct io_uring_params params;
@@ -426,7 +425,7 @@ static void ring_poll(struct ring *r, int fd, uint32_t events, bool multishot)
 	ring_enter(r, 1);
 }
 
-/* How many completions there have been, with what is under way for this task. */
+/* How many completions there have been, after running this task's pending work. */
 static uint32_t ring_completions(struct ring *r)
 {
 	ring_enter(r, 0);
@@ -435,11 +434,11 @@ static uint32_t ring_completions(struct ring *r)
 }
 
 /*
- * A ring that signals the irqfd's eventfd with each completion, and polls for room in
- * it: the first completion is one that no other one follows from.
+ * An io_uring that signals the irqfd's eventfd with each completion, and polls it.  The
+ * first completion must not cause another one.
  *
- * Pins a wake-up that gave room as news for each signal, and didn't say that it came
- * from a ring: a ring fed itself for ever, in the kernel.
+ * Pins a wake-up that reported room for each signal, and didn't say that an io_uring had
+ * caused it: the ring caused its own completions for ever, in the kernel.
  */
 TEST_F(pollers, io_uring)
 {
@@ -467,8 +466,8 @@ TEST_F(pollers, io_uring)
 	assert_irqs(&self->v, VECTOR, 2);
 
 	/*
-	 * Nobody has taken the poll off the queue: a signal that stays is news for it,
-	 * and so is that news, which it takes for its own then.
+	 * The poll is still on the wait queue: a signal that stays in the counter
+	 * completes it, and so may that completion's signal.
 	 */
 	unassign_ok(self->v.vm, self->fd, GSI_MSI);
 	add(self->fd, 1);
@@ -477,8 +476,8 @@ TEST_F(pollers, io_uring)
 }
 
 /*
- * The same with a semaphore that each signal fills, so that there is room each time when
- * one is taken.
+ * The same with a semaphore that each signal fills, so that there is room each time the
+ * irqfd takes one.
  */
 TEST_F(pollers, io_uring_semaphore)
 {
@@ -503,7 +502,7 @@ TEST_F(pollers, io_uring_semaphore)
 	close(fd);
 }
 
-/* The same with a counter that assign takes: that is room, and told once. */
+/* The same with a full counter that assign takes: one completion for the room. */
 TEST_F(pollers, io_uring_assign)
 {
 	struct ring r;
@@ -546,7 +545,7 @@ static long aio_completions(aio_context_t ctx)
 	return syscall(__NR_io_getevents, ctx, 0, ARRAY_SIZE(events), events, &none);
 }
 
-/* AIO signals it, one interrupt a completion, and polls it. */
+/* AIO signals the eventfd, one interrupt for each completion, and polls it. */
 TEST_F(pollers, aio)
 {
 	struct iocb iocb = { .aio_flags = IOCB_FLAG_RESFD, .aio_resfd = self->fd };

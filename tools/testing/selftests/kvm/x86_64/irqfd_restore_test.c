@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds and state that came from elsewhere: what user space sets with
- * KVM_SET_IRQCHIP and its likes, after a migration for one, says that a line is up,
- * and not whose it is.
+ * Level irqfds and restored state: what user space sets with KVM_SET_IRQCHIP and the
+ * like, for example after a migration, says that a line is up, and not which irqfd has
+ * raised it.
  *
- * An interrupt is saved at each step of its life, restored into the same VM or into
- * a fresh one, and goes on there: the guest has it once, its device is told once,
- * and the pin is good for another one.
+ * The test saves an interrupt at each step of its life and restores it into the same
+ * VM or into a fresh one.  There the guest gets it once, KVM tells its device once,
+ * which means that it signals the resamplefd, and the pin can interrupt again.
  *
  * A comment at a subtest names the failure it pins, and the kernels that have it.
  */
@@ -43,7 +43,7 @@
 /* Between mask and acknowledge. */
 #define SYNC_MASKED	(SYNC_BEFORE_EOI + 1)
 
-/* What the guest does to its interrupt controllers. */
+/* The guest's accesses to its interrupt controllers. */
 
 static void rte_write(uint32_t low)
 {
@@ -80,7 +80,7 @@ static void ioapic_unmask(void)
 	rte_write(VECTOR | RTE_LEVEL);
 }
 
-/* As Linux does at boot for what it finds in service: an edge's for a moment. */
+/* As Linux does at boot for a pin in service: edge-triggered for a moment. */
 static void ioapic_end(void)
 {
 	rte_write(VECTOR | RTE_MASKED);
@@ -171,7 +171,7 @@ static void set_up(struct kvm_irqchip *chip)
 		chip->chip.pic.irr |= BIT(GSI_BOTH);
 }
 
-/* To where the guest stops there, wherever else it does before. */
+/* Run until the guest stops at @want, past other stops. */
 static void run_to(struct irq_vm *v, uint64_t want)
 {
 	struct ucall uc;
@@ -183,7 +183,7 @@ static void run_to(struct irq_vm *v, uint64_t want)
 			    v->vcpu->run->exit_reason,
 			    exit_reason_str(v->vcpu->run->exit_reason));
 		TEST_ASSERT(uc.args[1] != SYNC_PASS || want == SYNC_PASS,
-			    "The guest has passed by where it was to stop");
+			    "The guest has ended its pass before the wanted stop");
 	} while (uc.args[1] != want);
 }
 
@@ -214,9 +214,9 @@ static bool interrupts_bypass_kvm(uint32_t chip)
 }
 
 /*
- * To where KVM has taken the interrupt from its chip, and the vCPU doesn't get to enter
- * the guest with it: a signal is there.  Where interrupts go by APICv or AVIC, nothing
- * of it has left the local APIC then.
+ * Run until KVM has taken the interrupt from its chip; a pending signal keeps the vCPU
+ * from entering the guest with it.  With APICv or AVIC the interrupt is still in the
+ * local APIC then.
  */
 static void run_into_delivery(struct irq_vm *v, uint32_t chip)
 {
@@ -288,7 +288,7 @@ FIXTURE_TEARDOWN(restore)
 	irq_vm_free(&self->v);
 }
 
-/* What a migration has of a VM with one vCPU; its memory stays. */
+/* The state that a migration transfers of a VM with one vCPU, without memory. */
 struct state {
 	struct kvm_x86_state *vcpu;
 	struct kvm_lapic_state lapic;
@@ -342,9 +342,9 @@ static void start_afresh(struct irq_vm *v, uint32_t chip)
 struct step {
 	const char *name;
 	bool masks;
-	/* The vCPU has taken the interrupt, the guest not yet. */
+	/* The vCPU has taken the interrupt, and the guest hasn't. */
 	bool delivers;
-	/* Where the guest is, if it has run at all since the signal. */
+	/* Where the guest has stopped, if it has run since the signal. */
 	bool runs;
 	uint64_t at;
 };
@@ -366,7 +366,7 @@ static const char * const ways[] = {
 	"into the same VM", "to irqfds that are there", "before there are irqfds",
 };
 
-/* Each step in each way, and the vCPU before or after the chips. */
+/* Each step in each way, with the vCPU restored before or after the chips. */
 #define NR_CASES	(ARRAY_SIZE(steps) * NR_WAYS * 2)
 
 static void raise_line(struct irq_vm *v, int fd, uint32_t chip)
@@ -394,9 +394,9 @@ static void go_to(struct irq_vm *v, const struct step *step, uint32_t chip)
 /*
  * An interrupt whose state was saved and restored is like any other.
  *
- * Linux up to 6.12 and later has it once more and tells too early where the guest has
- * it masked.  Taking what level irqfds have raised from who is known to have raised
- * it, which no state says, has it over and over, and tells nobody.
+ * Linux up to 6.12 and later interrupts once more and tells too early if the guest has
+ * the pin masked.  A kernel that lowers only what irqfds are known to have raised, which
+ * no state says, interrupts again and again and tells no irqfd.
  */
 TEST_F_TIMEOUT(restore, each_step, 170)
 {
@@ -430,7 +430,7 @@ TEST_F_TIMEOUT(restore, each_step, 170)
 			assign_resample_ok(self->v.vm, self->fd, variant->gsi, self->resamplefd);
 		ASSERT_TOLD_OF(self->resamplefd, 0, "%s, restored %s", step->name, ways[way]);
 
-		/* What was saved, and another one. */
+		/* The restored interrupt, and another one. */
 		for (round = 1; round <= 2; round++) {
 			run_to(&self->v, SYNC_PASS);
 			TEST_ASSERT(irqs(&self->v, variant->vector) == before + round,
@@ -465,7 +465,7 @@ static void init_apic(struct irq_vm *v)
 
 	ret = __vm_ioctl(v->vm, KVM_SIGNAL_MSI, &msi);
 	TEST_ASSERT(ret > 0, KVM_IOCTL_ERROR(KVM_SIGNAL_MSI, ret));
-	/* Where KVM does what INIT does. */
+	/* This ioctl makes KVM process the pending INIT. */
 	vcpu_mp_state_get(v->vcpu, &mp_state);
 }
 
@@ -479,7 +479,7 @@ static void set_reset_apic(struct irq_vm *v)
 	vcpu_ioctl(v->vcpu, KVM_SET_LAPIC, &lapic);
 }
 
-/* The local APIC loses all that it has; the guest finds itself where it was. */
+/* Reset the local APIC, so that it loses all interrupts, and restore the vCPU. */
 static void reset_apic(struct irq_vm *v, void (*reset)(struct irq_vm *v))
 {
 	struct kvm_x86_state *state = vcpu_save_state(v->vcpu);
@@ -500,12 +500,12 @@ static void reset_apic(struct irq_vm *v, void (*reset)(struct irq_vm *v))
 
 /*
  * A local APIC is reset, by INIT or by KVM_SET_LAPIC, with the interrupt on its way or
- * in service there.  Of an IOAPIC's no EOI comes then, and the pin stays in service as
- * hardware's does, until the guest ends it; then the device is told and the pin is
- * good.  The PIC has its own idea of what is in service, and its EOI comes.  All of it
- * also if that is saved and restored.
+ * in service there.  Then no EOI comes for an IOAPIC's interrupt, and the pin stays in
+ * service, as in hardware, until the guest ends it.  At that KVM tells the device, and
+ * the pin can interrupt again.  The PIC has an in-service register of its own, and its
+ * EOI comes.  A save and restore after the reset changes nothing of this.
  *
- * Linux up to 6.12 and later tells too early where the guest has the PIC's line masked,
+ * Linux up to 6.12 and later tells too early if the guest has the PIC's line masked,
  * and does the same with the IOAPIC.
  */
 TEST_F_TIMEOUT(restore, local_apic_reset, 170)
@@ -521,10 +521,10 @@ TEST_F_TIMEOUT(restore, local_apic_reset, 170)
 	for (i = 0; i < NR_CASES * ARRAY_SIZE(resets); i++) {
 		step = &steps[i / NR_WAYS / 2 / ARRAY_SIZE(resets)];
 		way = i / 2 / ARRAY_SIZE(resets) % NR_WAYS;
-		/* Withheld, it is nothing that a local APIC has. */
+		/* A withheld interrupt isn't in the local APIC. */
 		if (step->at == SYNC_PASS && step->runs)
 			continue;
-		/* An interrupt that the PIC has handed out and nobody got has no EOI. */
+		/* The PIC gets no EOI of an interrupt that the guest hasn't taken. */
 		if (!lost && !step->runs)
 			continue;
 		self->v.guest->ack = step->masks ? variant->mask_and_ack : variant->ack;
@@ -572,9 +572,9 @@ TEST_F_TIMEOUT(restore, local_apic_reset, 170)
 
 /*
  * The guest has rewritten the redirection entry with the interrupt in service, and the
- * state has the new one: the EOI that comes is still that of the old one's vector.
+ * state has the new entry.  The EOI is still that of the old entry's vector.
  *
- * Linux up to 6.12 and later never notices it, and there is no more interrupt.
+ * Linux up to 6.12 and later never notices that EOI, so the pin never interrupts again.
  */
 TEST_F(restore, rewritten_in_service)
 {
@@ -582,7 +582,7 @@ TEST_F(restore, rewritten_in_service)
 	int i, way;
 
 	if (variant->chip != KVM_IRQCHIP_IOAPIC)
-		SKIP(return, "Entries are the IOAPIC's");
+		SKIP(return, "Only the IOAPIC has entries");
 
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	for (i = 0; i < NR_WAYS * 2; i++) {
@@ -605,7 +605,7 @@ TEST_F(restore, rewritten_in_service)
 		TEST_ASSERT(!line_is_up(&self->v, KVM_IRQCHIP_IOAPIC), "Wanted the line down");
 		assert_taken(&self->v, VECTOR, i + 1);
 
-		/* The new vector is good, and the pin no longer takes another one's EOI. */
+		/* The new vector works, and an EOI of another vector doesn't end it. */
 		self->v.guest->ack = ioapic_ack;
 		raise_line(&self->v, self->fd, KVM_IRQCHIP_IOAPIC);
 		assert_taken(&self->v, VECTOR2, i + 1);
@@ -615,10 +615,10 @@ TEST_F(restore, rewritten_in_service)
 }
 
 /*
- * Two pins are in service in the state, and the vector of one is acknowledged: it isn't
- * the other one's, though that one's is a guess.
+ * Two pins are in service in the state, and the guest acknowledges the vector of one.
+ * That EOI must not end the other pin, though KVM has to guess that pin's vector.
  *
- * Looking for whose it is after the first has ended, the second ends with it.
+ * If KVM looks for guessed pins after it has ended the first one, it ends both.
  */
 TEST_F(restore, other_in_service)
 {
@@ -626,7 +626,7 @@ TEST_F(restore, other_in_service)
 	struct kvm_irqchip chip;
 
 	if (variant->chip != KVM_IRQCHIP_IOAPIC)
-		SKIP(return, "Entries are the IOAPIC's");
+		SKIP(return, "Only the IOAPIC has entries");
 
 	assign_resample_ok(self->v.vm, self->fd, GSI_LEVEL, self->resamplefd);
 	self->v.guest->ack = ioapic_ack;
@@ -648,10 +648,10 @@ TEST_F(restore, other_in_service)
 }
 
 /*
- * A line that nothing but a state has up, which the guest masks, acknowledges and
- * unmasks.
+ * A line that is up only because of a restored state, which the guest masks,
+ * acknowledges and unmasks.
  *
- * Asking who has raised it, which no state says, it never comes down.
+ * If KVM lowers only what irqfds are known to have raised, the line never comes down.
  */
 TEST_F(restore, line_of_a_state)
 {
@@ -678,10 +678,11 @@ TEST_F(restore, line_of_a_state)
 }
 
 /*
- * The same, and meanwhile user space has raised the line as well: that isn't lost, and
- * the level irqfds are told all the same, since it may have been theirs.
+ * The same, and meanwhile user space has raised the line as well.  User space's raise
+ * isn't lost, and KVM tells the level irqfds nevertheless, because the state's raise may
+ * have been theirs.
  *
- * Linux up to 6.12 and later loses it.
+ * Linux up to 6.12 and later loses user space's raise.
  */
 TEST_F(restore, line_of_a_state_shared)
 {
@@ -703,7 +704,7 @@ TEST_F(restore, line_of_a_state_shared)
 	assert_taken(&self->v, variant->vector, 2);
 }
 
-/* Without level irqfds a state's line stays up, until user space takes it down. */
+/* Without level irqfds a line that a state has up stays up until user space lowers it. */
 TEST_F(restore, line_of_a_state_alone)
 {
 	struct kvm_irqchip chip = get_chip(&self->v, variant->chip);

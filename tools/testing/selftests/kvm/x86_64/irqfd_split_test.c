@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds with a split irqchip: its pins are GSIs with messages (B46).
+ * Level irqfds with a split irqchip, whose pins are GSIs with MSI routes, called
+ * messages here (B46).  "Told" means that KVM has signalled the resamplefd.
  *
  * Linux up to 6.12 and later refuses level irqfds there.
  */
@@ -20,10 +21,10 @@
 #define KVM_X2APIC_ENABLE_SUPPRESS_EOI_BROADCAST	BIT_ULL(2)
 #endif
 
-/* Of the IOAPIC. */
+/* The IOAPIC's pins. */
 #define PINS		24
 
-/* Of a message: level-triggered, and asserted. */
+/* Bits of a message's data: level-triggered, and asserted. */
 #define MSI_LEVEL	(BIT(15) | BIT(14))
 
 static void assert_resampled(int resamplefd, uint64_t want, const char *when)
@@ -59,7 +60,7 @@ static void set_message(struct irq_vm *v, uint8_t vector, bool level)
 {
 	struct kvm_irq_routing_entry entries[] = {
 		msi_route(GSI_LEVEL, vector),
-		/* An ordinary one, with the vector that the first had before. */
+		/* An ordinary MSI, with the vector that the first had before. */
 		msi_route(GSI_MSI, VECTOR),
 	};
 
@@ -75,7 +76,7 @@ static void set_masked(struct irq_vm *v)
 	set_routes(v->vm, &entry, 1);
 }
 
-/* A pass, and the EOIs that it goes to user space for. */
+/* A pass; returns how many EOIs exited to user space. */
 static uint64_t split_pass(struct irq_vm *v)
 {
 	uint64_t eois = 0;
@@ -119,7 +120,7 @@ static void split_stop(struct irq_vm *v, uint64_t where)
 		 "No interrupt");
 }
 
-/* To where the guest has an interrupt in service. */
+/* Run until the guest has an interrupt in service. */
 static void stop_in_service(struct irq_vm *v)
 {
 	WRITE_ONCE(v->guest->stop_before_eoi, 1);
@@ -141,7 +142,7 @@ TEST_F(split, eoi)
 	}
 }
 
-/* The GSI has to be one of those reserved for pins: of others no EOI is known. */
+/* The GSI must be one that is reserved for pins: KVM sees no EOI for others. */
 TEST_F(split, errno_gsi)
 {
 	const struct kvm_irq_routing_entry entry = msi_route(GSI_MSI, VECTOR);
@@ -154,7 +155,7 @@ TEST_F(split, errno_gsi)
 	split_irqs(&self->v, VECTOR, 1);
 }
 
-/* Two that share the pin: one message, and both are told. */
+/* Two irqfds share the pin: KVM sends one message and tells both. */
 TEST_F(split, shared)
 {
 	int fd = new_eventfd(), resamplefd = new_eventfd();
@@ -172,7 +173,7 @@ TEST_F(split, shared)
 	close(resamplefd);
 }
 
-/* Raised again while in service: nothing until the EOI, and then one each. */
+/* A raise in service: KVM sends no second message, and tells the irqfd at the EOI. */
 TEST_F(split, raised_in_service)
 {
 	set_message(&self->v, VECTOR, true);
@@ -189,7 +190,7 @@ TEST_F(split, raised_in_service)
 	assert_resampled(self->resamplefd, 1, "After the second EOI");
 }
 
-/* A pin without a message is masked: what is raised waits for one. */
+/* A pin without a message is masked: a raise waits for a message. */
 TEST_F(split, masked)
 {
 	set_masked(&self->v);
@@ -213,10 +214,10 @@ TEST_F(split, masked)
 }
 
 /*
- * A pin's message changes while the one before is in service: its EOI is still
- * noticed (B43), and after that the vector is one like any other (B44).
+ * A pin's message changes while the old one is in service.  KVM still notices the old
+ * one's EOI (B43), and doesn't intercept that vector's EOIs after that (B44).
  *
- * Linux up to 6.12 intercepts it for ever, or doesn't notice.
+ * Linux up to 6.12 intercepts them for ever, or doesn't notice the EOI.
  */
 TEST_F(split, message_changed_in_service)
 {
@@ -247,7 +248,7 @@ TEST_F(split, message_changed_in_service)
 	close(fd);
 }
 
-/* The VM is closed with messages in service, and with some that wait for a route. */
+/* The VM closes with messages in service, and with raises that wait for a route. */
 TEST_F(split, closed_in_service)
 {
 	int fds[PINS], resamplefd = new_eventfd(), i;
@@ -267,7 +268,7 @@ TEST_F(split, closed_in_service)
 		TEST_ASSERT(take(fds[i]) == 2, "Wanted a plain eventfd");
 		close(fds[i]);
 	}
-	TEST_ASSERT(!take(resamplefd), "Told of the VM's end");
+	TEST_ASSERT(!take(resamplefd), "VM close has signalled the resample eventfd");
 	close(resamplefd);
 	irq_vm_init_split(&self->v, PINS);
 }
@@ -283,11 +284,12 @@ TEST_F(split, edge)
 }
 
 /*
- * The table changes while a device interrupts: what the worker sends may be of the
- * table before, or of one that no vCPU has looked at, and its EOI must be noticed
- * all the same (B44).  A device that waits to be told stops for good otherwise.
+ * The table changes while a device interrupts.  The worker may send a message of the
+ * old table, or of a table that no vCPU has scanned yet.  KVM must notice its EOI all
+ * the same (B44), or the device waits for ever to be told.
  *
- * As a guest's IRQ balancer does it, or with the pin masked in between.
+ * The message changes as a guest's IRQ balancer does it, or with the pin masked in
+ * between.
  */
 static void *run_halted(void *arg)
 {
@@ -301,7 +303,7 @@ static void start_halted(struct irq_vm *v)
 	TEST_ASSERT(!pthread_create(&v->thread, NULL, run_halted, v), "pthread_create() failed");
 }
 
-/* How the pin's message changes, for the Nth time. */
+/* Changes the pin's message for the Nth time. */
 typedef void (*change_fn)(struct irq_vm *v, int n);
 
 static void change_vector(struct irq_vm *v, int n)
@@ -315,7 +317,7 @@ static void change_masked_vector(struct irq_vm *v, int n)
 	change_vector(v, n);
 }
 
-/* Each vCPU has had each vector from the tables before. */
+/* Both vCPUs get both vectors in turn. */
 static void change_vcpu(struct irq_vm *v, int n)
 {
 	struct kvm_irq_routing_entry entry = msi_route(GSI_LEVEL, n & 2 ? VECTOR2 : VECTOR);
@@ -352,8 +354,8 @@ TEST_F_TIMEOUT(split, rerouted_under_raises, 120)
 }
 
 /*
- * A raise that takes back that the GSI waits for a route, when it has found one, takes
- * back what the acknowledge of its own message has left for the next table as well.
+ * Pins a raise that cleared, once it had found a route, the note that the GSI waits for
+ * one: the acknowledge of its own message may have left that note for the next table.
  */
 TEST_F_TIMEOUT(split, masked_under_raises, 120)
 {
@@ -371,8 +373,8 @@ TEST_F_TIMEOUT(split, moved_under_raises, 120)
 }
 
 /*
- * A save at each step of an interrupt's life, restored into a fresh VM: the guest has
- * as many interrupts there as it would have had, and the device is told.  Level irqfds
+ * Save an interrupt at each step of its life, and restore it into a fresh VM.  There the
+ * guest gets as many interrupts as without that, and KVM tells the device.  Level irqfds
  * are assigned before the state is set, or after that.
  */
 enum step {
@@ -415,7 +417,7 @@ static void save(struct irq_vm *v, struct split_state *s)
 	vcpu_ioctl(v->vcpu, KVM_GET_LAPIC, &s->lapic);
 }
 
-/* A fresh VM with the same memory, up to the pins, which come last. */
+/* Restore all but the pins, which come last, into a fresh VM with the same memory. */
 static void restore(struct irq_vm *v, struct split_state *s, uint64_t flags)
 {
 	kvm_vm_release(v->vm);
@@ -480,7 +482,7 @@ static void split_save_restore(enum step step, bool assigned_before)
 		assign_resample_ok(v.vm, fd, GSI_LEVEL, resamplefd);
 	kvm_x86_state_cleanup(state.vcpu);
 
-	/* What isn't in service is for the device to say, which it does if it's told. */
+	/* If the pin isn't in service, KVM tells the device, which raises it if needed. */
 	assert_resampled(resamplefd, step == IDLE && assigned_before, "After the restore");
 	if (step >= WITHHELD) {
 		if (!assigned_before)
@@ -508,7 +510,7 @@ static void split_save_restore(enum step step, bool assigned_before)
 	if (in_service || step == WITHHELD)
 		assert_resampled(resamplefd, 1, "Acknowledged");
 
-	/* It goes on. */
+	/* The pin can interrupt again. */
 	if (step != AWAITED) {
 		set_message(&v, VECTOR2, true);
 		take(resamplefd);
@@ -570,7 +572,7 @@ TEST(save_acked_masked)
 	save_restore(ACKED_MASKED);
 }
 
-/* What the two take and what they refuse. */
+/* What KVM_GET_SPLIT_LEVEL and KVM_SET_SPLIT_LEVEL accept. */
 static int get_pins(struct irq_vm *v, struct kvm_irq_routing *pins)
 {
 	return __vm_ioctl(v->vm, KVM_GET_SPLIT_LEVEL, pins) ? errno : 0;
@@ -642,7 +644,7 @@ TEST_F(split, errno_state)
 	free(pins);
 }
 
-/* A local APIC that loses the message has no EOI for it; one that keeps it has. */
+/* If a local APIC loses the message, no EOI comes, and KVM tells the irqfd at once. */
 TEST_F(split, lapic_state)
 {
 	struct kvm_lapic_state empty, lapic;
@@ -685,7 +687,7 @@ TEST_F(split, init)
 	stop_in_service(&self->v);
 	ret = __vm_ioctl(self->v.vm, KVM_SIGNAL_MSI, &msi);
 	TEST_ASSERT(ret > 0, KVM_IOCTL_ERROR(KVM_SIGNAL_MSI, ret));
-	/* There is nothing where it starts then, which ends it in some way or other. */
+	/* There is no code at the reset vector, so KVM_RUN may end in any way. */
 	__vcpu_run(self->v.vcpu);
 	assert_resampled(self->resamplefd, 1, "Lost by INIT");
 }

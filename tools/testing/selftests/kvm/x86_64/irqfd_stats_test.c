@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irqfd: what there is, what it has done, and that doing it takes no other task.
+ * irqfd: its list in debugfs and its statistics, and that an MSI needs no other task.
  *
- * But for the last one these are of interfaces that other kernels haven't got,
- * where they are skipped.
+ * All tests but the last one are of interfaces that other kernels don't have; they are
+ * skipped there.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -60,7 +60,7 @@ static bool read_line(FILE *f, struct line *line)
 	return true;
 }
 
-/* How many lines, and what the one of @gsi says. */
+/* Returns the number of lines, and @gsi's line in @found. */
 static int look(struct kvm_vm *vm, uint32_t gsi, struct line *found)
 {
 	FILE *f = open_irqfds(vm);
@@ -125,19 +125,19 @@ TEST_F(stats, debugfs)
 		add(fd, 1);
 		wait_for_irqs(&self->v, VECTOR, i);
 		wait_for_irqs(&self->v, VECTOR2, i);
-		/* Counted when the line is down again. */
+		/* KVM counts the event when the line is down again. */
 		wait_for_worker(&self->v);
 	}
 	assert_line(vm, GSI_MSI2, "msi:0xfee00000:0x60", "-", 5, 0, 0);
 	assert_line(vm, GSI_IOAPIC, "irqchip:2.20", "-", 0, 5, 0);
 
-	/* A line goes where its pin is, and always from work. */
+	/* A level irqfd's route is its pin, and work injects always. */
 	snprintf(pin, sizeof(pin), "irqchip:2.%u", GSI_LEVEL);
 	add(level_fd, 1);
 	WAIT_FOR((look(vm, GSI_LEVEL, &line), line.work == 1), "Wanted the line raised");
 	assert_line(vm, GSI_LEVEL, pin, "resample", 0, 1, 0);
 
-	/* Seen lazily: stale until the next event. */
+	/* An irqfd looks its new route up at the next event, and is stale until then. */
 	set_routes(vm, &other, 1);
 	assert_line(vm, GSI_MSI2, "msi:0xfee00000:0x60", "stale", 5, 0, 0);
 	add(self->fd, 1);
@@ -145,7 +145,7 @@ TEST_F(stats, debugfs)
 	add(fd, 1);
 	assert_line(vm, GSI_IOAPIC, "none", "-", 0, 5, 1);
 
-	/* One that ends leaves it, by whichever cause. */
+	/* An irqfd that ends leaves the list, by DEASSIGN or by hang-up. */
 	unassign_ok(vm, self->fd, GSI_MSI2);
 	close(fd);
 	WAIT_FOR(look(vm, 0, &line) == 1, "Wanted one line to be left");
@@ -154,7 +154,7 @@ TEST_F(stats, debugfs)
 	close(resamplefd);
 }
 
-/* Thousands of irqfds are shown each once, in as many reads as it takes. */
+/* Each of hundreds of irqfds has one line, in as many reads as the file takes. */
 TEST_F(stats, debugfs_many)
 {
 	enum { nr = 500 };
@@ -188,11 +188,11 @@ TEST_F(stats, debugfs_many)
 }
 
 /*
- * Each that is there all the time is shown once, whoever comes and goes while the
- * file is read.
+ * Each irqfd that is there all the time is shown once, though others come and go while
+ * the file is read.
  *
- * Pins places that were counted from the beginning of the list: one that went had
- * another one left out, and one that came had another one shown twice.
+ * Pins positions that were counted from the beginning of the list: an irqfd that went
+ * made the reader skip another one, and one that came made it show another one twice.
  */
 TEST_F(stats, debugfs_changing)
 {
@@ -215,7 +215,7 @@ TEST_F(stats, debugfs_changing)
 		TEST_ASSERT(read_line(f, &line), "Wanted more lines");
 		shown[line.gsi]++;
 	}
-	/* Of those that were shown some go, and some of these come again. */
+	/* Some that were shown are deassigned, and some of these are assigned again. */
 	for (i = 0, j = 0; i < nr && j < some / 2; i++) {
 		if (shown[i]) {
 			unassign_ok(self->v.vm, fds[i], i);
@@ -225,7 +225,7 @@ TEST_F(stats, debugfs_changing)
 	}
 	while (read_line(f, &line)) {
 		shown[line.gsi]++;
-		/* The one that was shown last, and one that may be next. */
+		/* Deassign the irqfd that was shown last, and one that may be the next. */
 		if (line.gsi == nr / 2) {
 			unassign_ok(self->v.vm, fds[nr / 2], nr / 2);
 			unassign_ok(self->v.vm, fds[0], 0);
@@ -236,7 +236,7 @@ TEST_F(stats, debugfs_changing)
 		TEST_ASSERT(shown[i] == 1, "GSI %d: wanted 1 line, got %d", i, shown[i]);
 	fclose(f);
 
-	/* Two readers take turns, each in a place of its own. */
+	/* Two readers take turns, each with a position of its own. */
 	for (j = 0; j < 2; j++) {
 		FILE *other = open_irqfds(self->v.vm);
 		int got[2] = {};
@@ -309,7 +309,7 @@ TEST_F(stats, totals)
 /*
  * A statistic that is set to 0 counts on from there.
  *
- * Pins one that had what came before as well, unless it was read just before.
+ * Pins one that counted earlier events as well, unless it was read just before.
  */
 TEST_F(stats, cleared)
 {
@@ -353,7 +353,7 @@ static void *read_on(void *arg)
 	return NULL;
 }
 
-/* No event is left out, and none counted twice, whoever reads and whoever goes. */
+/* Each event counts once, while threads read the statistic and irqfds end. */
 TEST_F(stats, totals_under_fire)
 {
 	struct stats_reader readers[2] = {};
@@ -394,8 +394,8 @@ TEST_F(stats, totals_under_fire)
 }
 
 /*
- * However many irqfds there are, no more than a few are added up before interrupts are
- * on again.
+ * However many irqfds there are, KVM adds up no more than a few before interrupts are on
+ * again.
  *
  * Pins a walk through all of them with interrupts off.
  */
@@ -432,8 +432,8 @@ static void assert_nr(struct kvm_vm *vm, uint64_t want)
 }
 
 /*
- * How many there are: also those without a file, until they have ended and taken
- * their line down.
+ * The statistic counts an irqfd until its end is complete and its line is down, also
+ * after its eventfd is closed.
  */
 TEST_F(stats, number)
 {
@@ -462,9 +462,9 @@ TEST_F(stats, number)
 }
 
 /*
- * What can't be delivered is counted.
+ * KVM counts an event that it can't deliver.
  *
- * Linux up to 6.12 and later drops it without a word.
+ * Linux up to 6.12 and later drops it without a trace.
  */
 TEST_F(stats, undeliverable)
 {
@@ -487,7 +487,7 @@ TEST_F(stats, undeliverable)
 	add(self->fd, 1);
 	assert_stats(vm, 0, 0, 2);
 
-	/* A logical destination that nobody has: id 0 has the lowest bit. */
+	/* A logical destination that no vCPU has: id 0 has the lowest bit. */
 	route.u.msi.address_lo = APIC_DEFAULT_GPA | 6 << 12 | 1 << 2;
 	set_routes(vm, &route, 1);
 	add(self->fd, 1);
@@ -504,7 +504,7 @@ TEST_F(stats, undeliverable)
 	close(fd);
 }
 
-/* One that stays as it is for as long as @route is GSI_MSI's. */
+/* Each event is undeliverable, the first and later ones, while GSI_MSI has @route. */
 static void assert_lost(struct irq_vm *v, int fd, const struct kvm_irq_routing_entry *route,
 			const char *what)
 {
@@ -520,7 +520,7 @@ static void assert_lost(struct irq_vm *v, int fd, const struct kvm_irq_routing_e
 	assert_stats(v->vm, 0, 0, before + 3);
 }
 
-/* Messages that no local APIC takes, whichever way they are looked at. */
+/* Messages that no local APIC accepts, for each reason. */
 TEST_F(stats, undeliverable_msi)
 {
 	struct kvm_irq_routing_entry route = msi_route(GSI_MSI, VECTOR);
@@ -533,19 +533,19 @@ TEST_F(stats, undeliverable_msi)
 	route.u.msi.data = VECTOR | APIC_DM_EXTINT;
 	assert_lost(&self->v, self->fd, &route, "ExtINT");
 
-	/* To whoever of nobody has the lowest priority. */
+	/* Lowest priority of a logical destination that no vCPU has. */
 	route.u.msi.address_lo = APIC_DEFAULT_GPA | 6 << 12 | 1 << 3 | 1 << 2;
 	route.u.msi.data = VECTOR | APIC_DM_LOWEST;
 	assert_lost(&self->v, self->fd, &route, "Lowest priority");
 
-	/* A local APIC that its guest has turned off. */
+	/* A local APIC that its guest has disabled. */
 	vcpu_ioctl(self->v.vcpu, KVM_GET_LAPIC, &lapic);
 	lapic.regs[APIC_SPIV + 1] &= ~(APIC_SPIV_APIC_ENABLED >> 8);
 	vcpu_ioctl(self->v.vcpu, KVM_SET_LAPIC, &lapic);
 	route = msi_route(GSI_MSI, VECTOR);
 	assert_lost(&self->v, self->fd, &route, "Disabled");
 
-	/* Those bits are reserved from when the others are part of a destination. */
+	/* These bits are reserved once the other upper bits are part of a destination. */
 	TEST_REQUIRE(kvm_check_cap(KVM_CAP_X2APIC_API) & KVM_X2APIC_API_USE_32BIT_IDS);
 	lapic.regs[APIC_SPIV + 1] |= APIC_SPIV_APIC_ENABLED >> 8;
 	vcpu_ioctl(self->v.vcpu, KVM_SET_LAPIC, &lapic);
@@ -572,7 +572,7 @@ TEST_F(stats, undeliverable_sint)
 	assert_lost(&self->v, self->fd, &route, "No vCPU");
 }
 
-/* A masked pin is nobody's interrupt either: the IOAPIC's, and the PIC's. */
+/* An event for a masked pin counts as well, the IOAPIC's and the PIC's. */
 TEST_F(stats, masked)
 {
 	const struct kvm_irq_routing_entry pic = chip_route(GSI_BOTH, KVM_IRQCHIP_PIC_MASTER,
@@ -614,8 +614,8 @@ static uint64_t switches(void)
 }
 
 /*
- * An MSI takes nobody but who signals: there are no more switches on all processors,
- * but for a tenth of one, than where the same MSI is injected by an ioctl.
+ * An MSI needs no task but the one that signals: on all processors a signal causes at
+ * most a tenth of a context switch more than the same MSI injected by an ioctl.
  */
 TEST_F(stats, no_context_switch)
 {

@@ -3,7 +3,7 @@
  * irqfd: a signalled eventfd injects an interrupt.
  *
  * A comment at a subtest names the failure it pins, and the kernels that have
- * it where there are any.
+ * that failure.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -24,7 +24,7 @@
 #define GSI_SPLIT	28
 #define SPLIT_PINS	24
 
-/* What holds for every kind of route. */
+/* Tests that each kind of route must pass. */
 FIXTURE(route) {
 	struct irq_vm v;
 	uint32_t gsi;
@@ -35,12 +35,12 @@ FIXTURE_VARIANT(route) {
 	uint32_t gsi;
 };
 
-/* Injected right where the eventfd is signalled. */
+/* Injected in the wake-up, where the eventfd is signalled. */
 FIXTURE_VARIANT_ADD(route, msi) {
 	.gsi = GSI_MSI,
 };
 
-/* Left to a worker. */
+/* Deferred to a worker. */
 FIXTURE_VARIANT_ADD(route, ioapic) {
 	.gsi = GSI_IOAPIC,
 };
@@ -50,17 +50,17 @@ FIXTURE_VARIANT_ADD(route, ioapic_and_pic) {
 	.gsi = GSI_BOTH,
 };
 
-/* The PIC alone, whose interrupts come in at the local APIC's LINT0. */
+/* The PIC alone, whose interrupts the local APIC gets at LINT0. */
 FIXTURE_VARIANT_ADD(route, pic) {
 	.gsi = GSI_PIC,
 };
 
-/* Hyper-V's, where KVM has it: injected like an MSI. */
+/* A Hyper-V SINT, where KVM has them: injected like an MSI. */
 FIXTURE_VARIANT_ADD(route, hv_sint) {
 	.gsi = GSI_SINT,
 };
 
-/* An MSI where the IOAPIC is user space's. */
+/* An MSI with a split irqchip. */
 FIXTURE_VARIANT_ADD(route, split_msi) {
 	.gsi = GSI_SPLIT,
 };
@@ -96,7 +96,7 @@ static void set_up_sint(struct irq_vm *v)
 	set_routes(v->vm, &route, 1);
 }
 
-/* A VM that has this GSI. */
+/* A VM with the irqchip and the route that this GSI needs. */
 static void route_vm_init(struct irq_vm *v, uint32_t gsi)
 {
 	const struct kvm_irq_routing_entry split = msi_route(GSI_SPLIT, VECTOR);
@@ -128,7 +128,7 @@ FIXTURE_TEARDOWN(route)
 	irq_vm_free(&self->v);
 }
 
-/* One signal, one interrupt; and the count is gone from the eventfd with it. */
+/* One signal is one interrupt and leaves no count in the eventfd. */
 TEST_F(route, signal)
 {
 	uint64_t left;
@@ -147,7 +147,7 @@ TEST_F(route, signal)
 	assert_irqs(&self->v, VECTOR, 50);
 }
 
-/* Signals that nobody has taken yet merge into one interrupt or into a few. */
+/* Signals that the guest hasn't taken yet merge into one interrupt or into a few. */
 TEST_F(route, signals_merge)
 {
 	const int nr = 100;
@@ -189,7 +189,7 @@ TEST_F(route, running_vcpu)
 	wait_for_running(&self->v, VECTOR, nr + 1);
 	stop_vcpu(&self->v);
 
-	/* The last signal's may still be on its way. */
+	/* The last signal's interrupt may still be on its way. */
 	unassign_ok(self->v.vm, self->fd, self->gsi);
 	pass(&self->v);
 	got = irqs(&self->v, VECTOR) - nr;
@@ -197,7 +197,7 @@ TEST_F(route, running_vcpu)
 		    nr, got);
 }
 
-/* A count that is there before the irqfd is injects one interrupt. */
+/* A count that is there before assign injects one interrupt. */
 TEST_F(route, pending_at_assign)
 {
 	add(self->fd, 3);
@@ -212,7 +212,7 @@ TEST_F(route, pending_at_assign)
 }
 
 /*
- * And it's used up by that: once assign has returned, the eventfd is empty.
+ * Assign consumes the count: once it has returned, the eventfd is empty.
  *
  * Linux up to 6.12 and later leaves the count until the next signal, so a user
  * space that polls for it as well spins meanwhile.
@@ -232,7 +232,7 @@ TEST_F(route, pending_is_used_up)
 	TEST_ASSERT(!left, "After deassign: wanted 0, read %lu", left);
 }
 
-/* From deassign's return on the eventfd is like any other. */
+/* Once deassign has returned, the eventfd is a plain one. */
 TEST_F(route, deassign)
 {
 	uint64_t left;
@@ -254,7 +254,7 @@ TEST_F(route, deassign)
 	assert_irqs(&self->v, VECTOR, 2);
 }
 
-/* A signal before deassign isn't lost, and deassign doesn't leave it for later. */
+/* A signal before deassign has been injected when deassign returns. */
 TEST_F(route, deassign_after_signal)
 {
 	int i;
@@ -271,7 +271,7 @@ TEST_F(route, deassign_after_signal)
 	assert_irqs(&self->v, VECTOR, 50);
 }
 
-/* Deassign in the middle of signals: after its return, none has any effect. */
+/* Deassign while a thread signals: after its return no signal interrupts. */
 TEST_F(route, deassign_under_fire)
 {
 	struct shooter shooter;
@@ -286,7 +286,7 @@ TEST_F(route, deassign_under_fire)
 		wait_for_irqs(&self->v, VECTOR, before + 1);
 		unassign_ok(self->v.vm, self->fd, self->gsi);
 
-		/* What was injected before is still to be taken. */
+		/* Have the guest take what was injected before. */
 		pass(&self->v);
 		before = irqs(&self->v, VECTOR);
 		for (j = 0; j < 3; j++) {
@@ -302,8 +302,8 @@ TEST_F(route, deassign_under_fire)
 }
 
 /*
- * The guest's own doorbell is the irqfd's eventfd, so it can be signalled when
- * user space has no descriptor of it any more.
+ * The guest's doorbell signals the irqfd's eventfd, also after user space has closed
+ * its last descriptor of it.
  */
 static struct kvm_ioeventfd doorbell(int fd)
 {
@@ -315,7 +315,7 @@ static struct kvm_ioeventfd doorbell(int fd)
 	};
 }
 
-/* From the guest into the guest, without a signal of user space's. */
+/* The guest's write interrupts the guest, without user space. */
 TEST_F(route, doorbell)
 {
 	struct kvm_ioeventfd bell = doorbell(self->fd);
@@ -349,8 +349,8 @@ static bool bell_interrupts(struct irq_vm *v)
 }
 
 /*
- * The last close of the eventfd takes the irqfd down, without a word to KVM.
- * After that the eventfd, alive because of the doorbell, injects nothing.
+ * The last close of the eventfd ends the irqfd, without an ioctl.  The doorbell keeps
+ * the eventfd alive, but it injects nothing after that.
  */
 TEST_F(route, hangup)
 {
@@ -366,7 +366,7 @@ TEST_F(route, hangup)
 	vm_ioctl(self->v.vm, KVM_IOEVENTFD, &bell);
 	assign_ok(self->v.vm, fd, self->gsi);
 
-	/* Not the last one. */
+	/* Not the last close. */
 	close(fd);
 	add(copy, 1);
 	assert_irqs(&self->v, VECTOR, 1);
@@ -377,17 +377,17 @@ TEST_F(route, hangup)
 
 	close(copy);
 
-	/* It may take a moment, nobody waits for it to end. */
+	/* The end may take a moment: close() doesn't wait for it. */
 	WAIT_FOR(!bell_interrupts(&self->v), "The closed eventfd still interrupts");
 
-	/* The GSI is there for others. */
+	/* Another irqfd can use the GSI. */
 	before = irqs(&self->v, VECTOR);
 	assign_ok(self->v.vm, self->fd, self->gsi);
 	add(self->fd, 1);
 	assert_irqs(&self->v, VECTOR, before + 1);
 }
 
-/* The VM goes first; what remains is a plain eventfd that keeps its count. */
+/* The VM closes first; what remains is a plain eventfd that keeps its count. */
 TEST_F(route, vm_closed_first)
 {
 	uint64_t left;
@@ -409,7 +409,7 @@ TEST_F(route, vm_closed_first)
 	assert_irqs(&self->v, VECTOR, 1);
 }
 
-/* The VM goes in the middle of signals: they are counted from then on. */
+/* The VM closes while a thread signals: the eventfd counts the signals from then on. */
 TEST_F(route, vm_closed_under_fire)
 {
 	struct shooter shooter;
@@ -427,7 +427,7 @@ TEST_F(route, vm_closed_under_fire)
 		take(self->fd);
 		let_shoot(&shooter, 5);
 		left = take(self->fd);
-		/* One more may have been written, but not yet been counted. */
+		/* The thread may have written once more than it has counted. */
 		TEST_ASSERT(left >= 5 && left <= READ_ONCE(shooter.shots) + 1 - before,
 			    "Round %d: wanted a count of 5 to %lu after the VM is gone, read %lu",
 			    i, READ_ONCE(shooter.shots) + 1 - before, left);
@@ -438,7 +438,7 @@ TEST_F(route, vm_closed_under_fire)
 	stop_shooting(&shooter);
 }
 
-/* Everything else: a VM without any irqfd yet. */
+/* All other tests: a VM without an irqfd. */
 FIXTURE(vm) {
 	struct irq_vm v;
 	int fd;
@@ -456,7 +456,7 @@ FIXTURE_TEARDOWN(vm)
 	irq_vm_free(&self->v);
 }
 
-/* What isn't an open eventfd. */
+/* Descriptors that aren't open eventfds. */
 TEST_F(vm, errno_fd)
 {
 	int fd, pipefd[2];
@@ -500,7 +500,7 @@ TEST_F(vm, errno_flags)
 			     "Deassign with flags 0x%x", flag);
 	}
 
-	/* The flags are looked at before the file is. */
+	/* KVM checks the flags before the fd. */
 	ASSERT_ERRNO(EINVAL, irqfd_full(self->v.vm->fd, -1, GSI_MSI, 1u << 31, 0),
 		     "Assign fd -1 with flags 0x80000000");
 
@@ -521,7 +521,7 @@ TEST_F(vm, errno_no_irqchip)
 	assign_ok(self->v.vm, self->fd, GSI_MSI);
 }
 
-/* Deassign succeeds where there is nothing to take away, and takes nothing else. */
+/* Deassign succeeds if there is no such irqfd, and ends no other irqfd. */
 TEST_F(vm, deassign_of_nothing)
 {
 	unassign_ok(self->v.vm, self->fd, GSI_MSI);
@@ -546,7 +546,7 @@ TEST_F(vm, deassign_of_nothing)
 	assert_irqs(&self->v, VECTOR, 1);
 }
 
-/* Another VM's deassign is none of this one's, same GSI or not. */
+/* A deassign in another VM doesn't end this VM's irqfd of the same eventfd and GSI. */
 TEST_F(vm, deassign_in_other_vm)
 {
 	struct irq_vm other;
@@ -563,7 +563,7 @@ TEST_F(vm, deassign_in_other_vm)
 	assert_irqs(&self->v, VECTOR, 2);
 }
 
-/* A GSI without a route is accepted, its signals go nowhere. */
+/* KVM accepts a GSI without a route, and drops its signals. */
 TEST_F(vm, gsi_without_route)
 {
 	static const uint32_t gsis[] = { 100, KVM_MAX_IRQ_ROUTES - 1, KVM_MAX_IRQ_ROUTES,
@@ -579,7 +579,7 @@ TEST_F(vm, gsi_without_route)
 		assign_ok(self->v.vm, fds[i], gsis[i]);
 	}
 
-	/* The table grows and shrinks below those that are bound. */
+	/* The table grows and shrinks while irqfds are bound to GSIs above its end. */
 	for (i = 0; i < 3; i++) {
 		const struct kvm_irq_routing_entry last = msi_route(KVM_MAX_IRQ_ROUTES - 1, VECTOR);
 		uint64_t before = irqs(&self->v, VECTOR);
@@ -598,7 +598,7 @@ TEST_F(vm, gsi_without_route)
 		close(fds[i]);
 }
 
-/* An eventfd has one irqfd, whatever the GSI and whichever the descriptor. */
+/* An eventfd has one irqfd at most, for all GSIs and descriptors. */
 TEST_F(vm, busy)
 {
 	int copy = dup(self->fd), resamplefd = new_eventfd();
@@ -627,7 +627,7 @@ TEST_F(vm, busy)
 /*
  * The same across VMs.
  *
- * Linux up to 6.12 lets the second VM succeed and never sends it anything.
+ * In Linux up to 6.12 the second VM's assign succeeds, and the VM never gets a signal.
  */
 TEST_F(vm, busy_other_vm)
 {
@@ -692,7 +692,7 @@ TEST_F(vm, rebind_after_vm_close)
 	}
 }
 
-/* That goes for the VM's own descriptor, though a vCPU's keeps it alive. */
+/* So does the close of the VM's descriptor, though a vCPU's keeps the VM alive. */
 TEST_F(vm, rebind_with_vcpu_left)
 {
 	int kvm_fd, vm_fd, vcpu_fd;
@@ -719,10 +719,9 @@ TEST_F(vm, rebind_with_vcpu_left)
 }
 
 /*
- * An eventfd that counts one by one has nothing left over after deassign.
+ * A semaphore eventfd that was empty is empty after deassign.
  *
- * Pins a counter that went below 0 when an irqfd was taken down, which read as
- * close to 2^64 events.
+ * Pins a counter that went below 0 when an irqfd ended, and read as nearly 2^64 events.
  */
 TEST_F(vm, semaphore)
 {
@@ -749,8 +748,8 @@ TEST_F(vm, semaphore)
 }
 
 /*
- * And it gives one interrupt for each signal, not for each count: a signal takes
- * one of its counts and leaves the others for the user space that counts them.
+ * A semaphore gives one interrupt for each signal, not for each count.  The irqfd takes
+ * one of the signal's counts and leaves the others to user space.
  */
 TEST_F(vm, semaphore_counts)
 {
@@ -758,7 +757,7 @@ TEST_F(vm, semaphore_counts)
 
 	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
 
-	/* What is pending at assign is one event. */
+	/* The count at assign is one event. */
 	assign_ok(self->v.vm, fd, GSI_MSI);
 	assert_irqs(&self->v, VECTOR, 1);
 	TEST_ASSERT(take(fd) == 1 && take(fd) == 1 && !take(fd),
@@ -791,10 +790,10 @@ static void *write_one(void *arg)
 }
 
 /*
- * Whoever sleeps because the count is too large for his is woken when an irqfd
- * takes it, as he would be by a read().
+ * A writer sleeps while its value doesn't fit into the counter.  When an irqfd takes the
+ * count, it wakes the writer, as read() does.
  *
- * Linux up to 6.12 and later lets him sleep on.
+ * Linux up to 6.12 and later doesn't wake it.
  */
 TEST_F(vm, wakes_writers)
 {
@@ -817,14 +816,14 @@ TEST_F(vm, wakes_writers)
 	ret = pthread_timedjoin_np(thread, NULL, &until);
 	TEST_ASSERT(!ret, "Wanted the writer to wake up and end, got %s", strerror(ret));
 
-	/* What he wrote is an event like any other. */
+	/* The value that was written is an event like any other. */
 	add(fd, 1);
 	wait_for_irqs(&self->v, VECTOR, 2);
 	unassign_ok(self->v.vm, fd, GSI_MSI);
 	close(fd);
 }
 
-/* Once KVM_SET_GSI_ROUTING has returned, the old vector is history. */
+/* Once KVM_SET_GSI_ROUTING has returned, no signal injects the old vector. */
 TEST_F(vm, route_change)
 {
 	uint64_t seen[2] = {};
@@ -847,7 +846,7 @@ TEST_F(vm, route_change)
 	assert_irqs(&self->v, VECTOR2, seen[1]);
 }
 
-/* 12 to 19 s with KCSAN, where a vCPU hardly gets on for interrupts. */
+/* 12 to 19 s with KCSAN, where interrupts leave a vCPU hardly any progress. */
 TEST_F_TIMEOUT(vm, route_change_under_fire, 90)
 {
 	struct shooter shooter;
@@ -863,7 +862,7 @@ TEST_F_TIMEOUT(vm, route_change_under_fire, 90)
 		uint64_t seen_new, seen_old;
 
 		set_msi_route(self->v.vm, new);
-		/* What was injected before is still to be taken. */
+		/* Have the guest take what was injected before. */
 		pass(&self->v);
 		seen_old = irqs(&self->v, old);
 		seen_new = irqs(&self->v, new);
@@ -882,7 +881,7 @@ TEST_F_TIMEOUT(vm, route_change_under_fire, 90)
 	stop_shooting(&shooter);
 }
 
-/* From one kind of route to every other, with the GSI and the eventfd staying. */
+/* From each kind of route to each other one, with the same GSI and eventfd. */
 TEST_F(vm, route_kinds)
 {
 	const struct kvm_irq_routing_entry msi = msi_route(GSI_MSI, VECTOR2);
@@ -918,14 +917,14 @@ TEST_F(vm, route_kinds)
 			break;
 		}
 
-		/* What is signalled without a route goes nowhere. */
+		/* Without a route a signal would be dropped. */
 		if (kinds[i] == NONE)
 			continue;
 
 		add(self->fd, 1);
 		wait_for_irqs(&self->v, VECTOR2, seen_msi);
 		wait_for_irqs(&self->v, VECTOR, seen);
-		/* With the line down again as well: see the next test. */
+		/* Wait until the line is down as well: see route_change_within_edge. */
 		wait_for_worker(&self->v);
 	}
 
@@ -934,9 +933,9 @@ TEST_F(vm, route_kinds)
 }
 
 /*
- * What an irqfd raises and lowers is a line of irqfds' own.
+ * An irqfd raises and lowers only the irqfds' line.
  *
- * Linux up to 6.12 and later takes the level down that user space has raised.
+ * Linux up to 6.12 and later lowers the line that user space has raised.
  */
 TEST_F(vm, level_of_user_space)
 {
@@ -977,12 +976,12 @@ static void *signal_one_by_one(void *arg)
 }
 
 /*
- * An edge has two halves, up and down.  A route that goes away in between takes
- * the second half with it if that looks for the route again: the line stays up,
- * and the next signal is no edge.
+ * An edge has two halves, up and down.  If KVM looks the route up again for the second
+ * half and the route has gone in between, the line stays up and the next signal is no
+ * edge.
  *
- * Linux up to 6.12 and later can do that.  It takes a worker that is held up
- * between the halves, so it's rare.
+ * Linux up to 6.12 and later can do that.  It is rare, because the worker must be
+ * delayed between the halves.
  */
 TEST_F(vm, route_change_within_edge)
 {
@@ -1002,7 +1001,7 @@ TEST_F(vm, route_change_within_edge)
 		pthread_barrier_wait(&o.barrier);
 		WAIT_FOR(irq_is_pending(&self->v, VECTOR),
 			 "Round %d: the signal is lost, the line must have been left up", i);
-		/* It is up now, or on its way down. */
+		/* The line is up now, or on its way down. */
 		set_routes(self->v.vm, NULL, 0);
 		pass(&self->v);
 	}
@@ -1012,11 +1011,12 @@ TEST_F(vm, route_change_within_edge)
 }
 
 /*
- * Two eventfds on one edge.  The second comes when the guest has taken the first,
- * which may be on its way down still: one that is lost in that is never told.
+ * Two eventfds on one edge-triggered GSI.  The second one is signalled when the guest has
+ * taken the first one's interrupt, whose line may still be up.  KVM must not lose that
+ * signal.
  *
- * Linux up to 6.12 and later can lose it.  It takes a worker that is held up
- * between the halves, so it's rare.
+ * Linux up to 6.12 and later can lose it.  It is rare, because the worker must be
+ * delayed between the halves.
  */
 TEST_F(vm, edges_of_two)
 {
@@ -1028,7 +1028,7 @@ TEST_F(vm, edges_of_two)
 	for (i = 0; i < nr; i++) {
 		add(i & 1 ? fd : self->fd, 1);
 		WAIT_FOR(irq_is_pending(&self->v, VECTOR), "Round %d: the signal is lost", i);
-		/* One pass may come before the worker has told the vCPU of it. */
+		/* A pass may come before the worker has kicked the vCPU. */
 		wait_for_irqs(&self->v, VECTOR, i + 1);
 	}
 	assert_irqs(&self->v, VECTOR, nr);
@@ -1058,9 +1058,9 @@ static bool vcpu_has_pending(struct kvm_vcpu *vcpu, uint8_t vector)
 }
 
 /*
- * With the IOAPIC in user space, and with a destination that takes more than 8
- * bits, which are there from when KVM_CAP_X2APIC_API is enabled: an irqfd that has
- * delivered before must heed it.
+ * With a split irqchip, and a destination of more than 8 bits, which KVM uses once
+ * KVM_CAP_X2APIC_API is enabled.  An irqfd that has injected before that must use it,
+ * too.
  */
 TEST_F(vm, split_x2apic)
 {
@@ -1084,7 +1084,7 @@ TEST_F(vm, split_x2apic)
 	assign_ok(vm, self->fd, GSI_MSI);
 	assign_ok(vm, fd, GSI_MSI2);
 
-	/* Nobody has id 0; without the capability the upper half isn't looked at. */
+	/* No vCPU has id 0; without the capability KVM ignores the upper half. */
 	add(self->fd, 1);
 	TEST_ASSERT(!vcpu_has_pending(low, VECTOR), "An MSI for id 0 went to id %u", low->id);
 	add(fd, 1);
@@ -1130,7 +1130,7 @@ static bool hang_up_many(struct kvm_vm *vm, int nr, long limit_kb, long *grown_k
 		close(fd);
 	}
 
-	/* Nobody waits for it to be given back, so it comes some time later. */
+	/* close() doesn't wait for the memory to be freed, so it comes some time later. */
 	for (end = now() + WAIT_SEC;; usleep(SETTLE_PASSES * SETTLE_USEC)) {
 		*grown_kb = unreclaimable_kb() - before;
 		if (*grown_kb < limit_kb || now() > end)
@@ -1138,7 +1138,7 @@ static bool hang_up_many(struct kvm_vm *vm, int nr, long limit_kb, long *grown_k
 	}
 }
 
-/* Thousands of eventfds that come, are bound and are closed: nothing remains. */
+/* Thousands of eventfds are created, bound and closed: no memory leaks. */
 TEST_F_TIMEOUT(vm, hangup_leaks_nothing, 90)
 {
 	const int nr = 2000;
@@ -1150,7 +1150,7 @@ TEST_F_TIMEOUT(vm, hangup_leaks_nothing, 90)
 	if (!unreclaimable_kb())
 		SKIP(return, "No SUnreclaim in /proc/meminfo");
 
-	/* A leak shows every time; what else the machine does, now and then. */
+	/* A leak shows each time; other users of memory only now and then. */
 	for (i = 0; i < 3; i++)
 		if (hang_up_many(self->v.vm, nr, limit_kb, &grown_kb))
 			break;
@@ -1161,7 +1161,7 @@ TEST_F_TIMEOUT(vm, hangup_leaks_nothing, 90)
 	assert_irqs(&self->v, VECTOR, 1);
 }
 
-/* Two threads that get in each other's way, within a VM and across two. */
+/* Two threads race for an eventfd, in one VM or in two. */
 FIXTURE(race) {
 	struct irq_vm v[2];
 };
@@ -1244,9 +1244,9 @@ static void *claim(void *arg)
 }
 
 /*
- * Both want the same eventfd, one gets it and the other EBUSY.
+ * Both assign the same eventfd: one succeeds and the other gets EBUSY.
  *
- * Linux up to 6.12 gives it to both if they are of different VMs.
+ * In Linux up to 6.12 both succeed if they are of different VMs.
  */
 TEST_F(race, one_winner)
 {
@@ -1288,7 +1288,7 @@ static void *juggle(void *arg)
 		pthread_barrier_wait(r->barrier);
 
 		for (j = 0; j < 4; j++) {
-			/* The other one has it, or has closed it. */
+			/* The other thread may have bound it, or closed it. */
 			ret = irqfd(r->vm, *r->fd, r->gsi);
 			TEST_ASSERT(!ret || ret == EBUSY || ret == EBADF,
 				    "Round %d, assign: wanted success, EBUSY or EBADF, got %d (%s)",
@@ -1299,7 +1299,7 @@ static void *juggle(void *arg)
 				    "Round %d, write: wanted success or EBADF, got %d (%s)", i, ret,
 				    strerror(ret));
 
-			/* With the irqfd bound, unbound, or the other one's. */
+			/* With the irqfd bound, unbound, or the other thread's. */
 			if (closes && i % 3 == 2 && j == i % 4)
 				close(*r->fd);
 
@@ -1315,8 +1315,8 @@ static void *juggle(void *arg)
 }
 
 /*
- * Assign against deassign against close of one eventfd.  Pins the races between
- * them: irqfds freed twice, or used after they were, or never freed.
+ * Assign, deassign and close race on one eventfd.  Pins irqfds that are freed twice,
+ * used after they were freed, or never freed.
  */
 TEST_F(race, juggle)
 {
@@ -1333,7 +1333,7 @@ TEST_F(race, juggle)
 		pthread_barrier_wait(&barrier);
 		pthread_barrier_wait(&barrier);
 
-		/* Both have deassigned, so nobody has it. */
+		/* Both have deassigned, so the eventfd has no irqfd. */
 		ret = irqfd(racers[i & 1].vm, fd, GSI_MSI);
 		ASSERT_ERRNO(i % 3 == 2 ? EBADF : 0, ret, "Round %d: assign afterwards", i);
 		if (!ret)
@@ -1342,7 +1342,7 @@ TEST_F(race, juggle)
 
 	end_race(racers);
 
-	/* Nothing of all this is left. */
+	/* Both VMs work as before. */
 	for (i = 0; i < 2; i++) {
 		pass(&self->v[i]);
 		before = irqs(&self->v[i], VECTOR);
@@ -1368,7 +1368,7 @@ static void *close_eventfd(void *arg)
 	return NULL;
 }
 
-/* Eventfd and VM are closed at the same time: whichever is first, both are gone. */
+/* Eventfd and VM are closed at the same time: either may come first. */
 TEST(close_both)
 {
 	const int nr = rounds(60);
@@ -1410,10 +1410,9 @@ int main(int argc, char *argv[])
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SIGNAL_MSI));
 
 	/*
-	 * Hold a VM throughout.  Most subtests have one of their own, and if
-	 * each of them were the first and the last one, each would switch
-	 * virtualization on and off on all CPUs, and patch the kernel's text
-	 * for it.
+	 * Hold a VM throughout.  Most subtests create and free a VM.  If that
+	 * were the only one, each subtest would switch virtualization on and
+	 * off on all CPUs, and patch the kernel's text.
 	 */
 	vm_create_with_one_vcpu(&vcpu, NULL);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irqfd: what its tracepoints tell of each event and of each end.
+ * irqfd's tracepoints, which report each event and each end of an irqfd.
  *
- * Other kernels haven't got them, and are skipped.
+ * The test is skipped on kernels without them.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@
 FIXTURE(trace) {
 	struct irq_vm v;
 	int fd;
-	/* A buffer of our own. */
+	/* A trace instance of this process. */
 	char dir[64];
 };
 
@@ -35,7 +35,7 @@ static bool tell_tracer(const char *dir, const char *name, const char *text)
 	return tell_kernel(path, O_TRUNC, "%s", text);
 }
 
-/* How many of these events there are, of this process' VM on this GSI. */
+/* How many events @name there are for this process' VM and GSI, ending in @rest. */
 static int nr_events(const char *dir, const char *name, uint32_t gsi, const char *rest)
 {
 	char path[128], line[512], want[64], *at, *said;
@@ -79,7 +79,7 @@ static int nr_lines(const char *dir)
 	return nr;
 }
 
-/* One more since the last time, and nothing else at all. */
+/* The buffer has exactly this event; empty it. */
 static void assert_event(const char *dir, const char *name, uint32_t gsi, const char *rest)
 {
 	int nr, all;
@@ -112,7 +112,7 @@ FIXTURE_TEARDOWN(trace)
 	irq_vm_free(&self->v);
 }
 
-/* Each event, where it was injected, and whether it was. */
+/* Each event is reported, with where it was injected and whether it could be. */
 TEST_F(trace, inject)
 {
 	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
@@ -153,7 +153,7 @@ TEST_F(trace, inject)
 	close(fd);
 }
 
-/* Each end once, by its cause; what ends nothing isn't one. */
+/* Each end is reported once, with its cause; a call that ends nothing isn't. */
 TEST_F(trace, shutdown)
 {
 	int resamplefd = new_eventfd(), fd = new_eventfd(), copy = dup(fd);
@@ -172,7 +172,7 @@ TEST_F(trace, shutdown)
 	close(copy);
 	assert_event(dir, SHUTDOWN, GSI_MSI2, "hangup");
 
-	/* The one that takes a worker. */
+	/* This hang-up needs a worker. */
 	fd = new_eventfd();
 	assign_resample_ok(vm, fd, GSI_LEVEL, resamplefd);
 	close(fd);
@@ -200,7 +200,7 @@ static void *deassign(void *arg)
 	return NULL;
 }
 
-/* Deassign and hang-up at the same time: it is one of the two. */
+/* Deassign and hang-up at the same time: only one of them is reported. */
 TEST_F(trace, one_cause)
 {
 	const char *dir = self->dir;
@@ -260,7 +260,7 @@ TEST_F_TIMEOUT(trace, one_owner, 120)
 			c.fds[j] = new_eventfd();
 			assign_ok(self->v.vm, c.fds[j], 100 + j);
 		}
-		/* So that they come before, while and after it is closed. */
+		/* So that the hang-ups come before, during and after VM close. */
 		c.pause = i * 100;
 		TEST_ASSERT(!pthread_create(&thread, NULL, close_fds, &c),
 			    "pthread_create() failed");

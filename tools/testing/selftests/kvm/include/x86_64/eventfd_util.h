@@ -31,14 +31,14 @@ do {										\
 } while (0)
 
 /*
- * How often to do what takes long, @n times where nothing is said: SLOW=10 in the
- * environment is for a kernel that takes ten times as long.
+ * How often a test does what takes long: @n times, or a tenth of that with SLOW=10 in
+ * the environment, which is for a kernel that takes ten times as long.
  */
 int rounds(int n);
 
 /*
- * Write to a file of the kernel's, in one go; O_APPEND or O_TRUNC are what it may be
- * opened with.  false, with errno, if it isn't there or doesn't take that.
+ * Write to a file of the kernel's, in one go; @flags may be O_APPEND or O_TRUNC.
+ * Returns false, with errno, if the file isn't there or the kernel refuses the text.
  */
 __printf(3, 4) bool tell_kernel(const char *path, int flags, const char *fmt, ...);
 
@@ -70,7 +70,7 @@ do {									\
 
 #define TRACEFS	"/sys/kernel/tracing"
 
-/* Eventfds: add to one's count; take it, 0 if there is none. */
+/* Eventfds: add to the count; take the count, 0 if it is empty. */
 int new_eventfd(void);
 void add(int fd, uint64_t count);
 uint64_t take(int fd);
@@ -81,17 +81,17 @@ uint64_t take(int fd);
 void shown_eventfd_id(int fd, char *text, size_t size);
 
 /*
- * Which calls of a kernel's function this thread makes: a kprobe, by a definition as
- * kprobe_events has it, "FUNCTION value=WHAT:x64" with perhaps more, and what besides the
- * thread has to be true, or NULL.  start_probe() is false where there are no kprobes.
- * stop_probe() returns how many calls there were, and the first @max values.
+ * A kprobe that records this thread's calls of a kernel function.  The definition is in
+ * the syntax of kprobe_events, "FUNCTION value=WHAT:x64" and perhaps more arguments.  The
+ * filter is a further condition, or NULL.  start_probe() returns false where there are no
+ * kprobes.  stop_probe() returns the number of calls, and the first @max values.
  */
 struct probe {
 	char event[64];
 	char dir[128];
 };
 
-/* Interrupts are on, of the flags that a probe has by %flags. */
+/* In a probe's %flags: interrupts are on. */
 #define X86_EFLAGS_IF	0x200
 
 bool start_probe(struct probe *p, const char *definition, const char *filter);

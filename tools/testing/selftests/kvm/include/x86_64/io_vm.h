@@ -53,15 +53,15 @@ struct io_access {
 	bool write;
 };
 
-/* The guest: does the access it was asked for and says so, over and over. */
+/* The guest's code: does the access that the test has set, then GUEST_SYNC(), in a loop. */
 void io_guest_main(void);
 
-/* Run to the next exit; true if the guest has got to its GUEST_SYNC(). */
+/* Run to the next exit; true if that is the guest's GUEST_SYNC(). */
 bool run_to_sync(struct kvm_vcpu *vcpu);
-/* The exit that the vCPU stands at. */
+/* The vCPU's last exit is this access. */
 void assert_exit_is(struct kvm_vcpu *vcpu, const struct io_access *want);
 
-/* Have the guest do @io.  True if it came to user space, which answers reads. */
+/* Have the guest do @io.  True if it exits to user space, which answers reads. */
 bool do_io(struct kvm_vcpu *vcpu, struct io_access *io);
 
 /* A write that signals @fd, or not; @bus is FLAG_PIO or 0. */
@@ -72,7 +72,7 @@ void assert_rings(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t l
 void assert_exits(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
 		  uint64_t val, int fd);
 
-/* Set kvm's parameter ring_in_exit_path; what it was.  Without it the test is skipped. */
+/* Set kvm's parameter ring_in_exit_path and return its old value, or skip the test. */
 char swap_ring_in_exit_path(char value);
 
 #endif /* SELFTEST_KVM_IO_VM_H */

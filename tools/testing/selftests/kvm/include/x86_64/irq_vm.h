@@ -2,9 +2,9 @@
 /*
  * A VM whose one vCPU does nothing but take interrupts, for the tests of irqfd.
  *
- * Most tests have no vCPU running while they signal.  They let the guest have
- * a look afterwards: in a "pass" it takes all interrupts that are pending,
- * counts them by vector and comes back.
+ * Most tests have no vCPU running while they signal.  They run the guest
+ * afterwards for a "pass": it takes all interrupts that are pending, counts them
+ * by vector and exits to the test.
  */
 #ifndef SELFTEST_KVM_IRQ_VM_H
 #define SELFTEST_KVM_IRQ_VM_H
@@ -20,12 +20,12 @@
 
 #define VECTOR		0x50
 #define VECTOR2		0x60
-/* What the PIC makes of line 5. */
+/* The PIC's vector for line 5. */
 #define PIC_VECTOR	0x55
-/* Brings a halted vCPU back. */
+/* Ends a vCPU's halt. */
 #define WAKE_VECTOR	0xe0
 
-/* Two that are MSIs, one with the IOAPIC behind it, one with the PIC as well. */
+/* Routed to MSIs, to the IOAPIC, and (GSI_BOTH) to both IOAPIC and PIC. */
 #define GSI_MSI		24
 #define GSI_MSI2	25
 #define GSI_IOAPIC	20
@@ -36,8 +36,8 @@
 #define DOORBELL_PORT	0x2000
 
 /*
- * For how long nothing has to happen to be taken for never.  What does have to
- * happen takes as long as it takes: a test waits for that.
+ * What must not happen counts as never if it hasn't happened for so long.  For what
+ * must happen a test waits as long as it takes.
  */
 #define SETTLE_PASSES	10
 #define SETTLE_USEC	1000
@@ -51,10 +51,10 @@ int unassign(struct kvm_vm *vm, int fd, uint32_t gsi);
 void assign_ok(struct kvm_vm *vm, int fd, uint32_t gsi);
 void assign_resample_ok(struct kvm_vm *vm, int fd, uint32_t gsi, int resamplefd);
 void unassign_ok(struct kvm_vm *vm, int fd, uint32_t gsi);
-/* With a split irqchip a GSI can have level irqfds or not. */
+/* May the GSI have level irqfds?  With a split irqchip KVM may refuse them. */
 bool level_irqfds_allowed(struct kvm_vm *vm, uint32_t gsi);
 
-/* Routes: those that every VM starts with, or GSI_MSI to a vector and no other. */
+/* Routes: the default table of every VM here, or GSI_MSI to a vector and no other. */
 struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector);
 struct kvm_irq_routing_entry chip_route(uint32_t gsi, uint32_t chip, uint32_t pin);
 void set_routes(struct kvm_vm *vm, const struct kvm_irq_routing_entry *entries, int nr);
@@ -70,11 +70,11 @@ struct guest_state {
 	uint64_t irqs[256];
 	/* Write to the doorbell before looking for interrupts. */
 	uint32_t ring;
-	/* Don't come back, but halt between interrupts. */
+	/* Halt between interrupts instead of ending the pass. */
 	uint32_t halt;
-	/* Let the host look around between interrupt and EOI. */
+	/* Exit to the test between interrupt and EOI. */
 	uint32_t stop_before_eoi;
-	/* How to acknowledge, if not by an EOI to the local APIC and no more. */
+	/* How to acknowledge; NULL: by an EOI to the local APIC alone. */
 	void (*ack)(void);
 	/* What to do first in a pass. */
 	void (*work)(void);
@@ -90,26 +90,26 @@ struct irq_vm {
 };
 
 void irq_vm_init(struct irq_vm *v);
-/* The IOAPIC, of that many pins, is user space's: there are no routes yet. */
+/* A split irqchip, whose IOAPIC user space has, of @pins pins; without routes. */
 void irq_vm_init_split(struct irq_vm *v, uint32_t pins);
-/* Either of them, 0 pins being KVM's own, with these of KVM_CAP_X2APIC_API. */
+/* With these flags of KVM_CAP_X2APIC_API; 0 pins: KVM's IOAPIC, otherwise split. */
 void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags);
 void irq_vm_free(struct irq_vm *v);
 /*
- * The same VM by another vCPU, which does what the first one does and is counted with
- * it; two at a time may count one interrupt less.
+ * The same VM with another vCPU, which runs the same code and counts in the same
+ * counters.  If both run at a time, an interrupt may be missing in the count.
  */
 struct irq_vm irq_vm_add_vcpu(struct irq_vm *v);
 
 /*
- * Have the vCPU look for interrupts when it's run next, which all that sets its
- * registers does.  A vector is pending some instructions before the vCPU is told,
- * and who sends it may be preempted in between.
+ * Have the vCPU look for interrupts at its next run: setting its registers requests
+ * that.  The sender sets the vector in the IRR some instructions before it requests
+ * the look from the vCPU, and may be preempted in between.
  */
 void look_for_irqs(struct kvm_vcpu *vcpu);
-/* Run to where the guest stops; it has to be there. */
+/* Run the guest to its next GUEST_SYNC(), which must be @want. */
 void assert_runs_to(struct kvm_vcpu *vcpu, uint64_t want);
-/* Have the guest take all that is pending. */
+/* Have the guest take all pending interrupts. */
 void pass(struct irq_vm *v);
 
 static inline uint64_t irqs(struct irq_vm *v, uint8_t vector)
@@ -121,27 +121,27 @@ static inline uint64_t irqs(struct irq_vm *v, uint8_t vector)
 FILE *open_irqfds(struct kvm_vm *vm);
 
 /*
- * Until what was signalled has been injected, that which was left to a worker too,
- * and the line of an edge is down again.  Where KVM doesn't say, it's given a moment.
+ * Wait until KVM has injected all signals, those that it deferred to a worker too, and
+ * an edge irqfd's line is low again.  Without debugfs' file: wait for a moment.
  */
 void wait_for_worker(struct irq_vm *v);
-/* Until the VM has @nr irqfds and no others that are still to be ended, or a moment. */
+/* Wait until the VM has @nr irqfds, ending ones included; without statistics, a moment. */
 void wait_for_ends(struct irq_vm *v, uint64_t nr);
 
-/* Injected, but not yet taken by the vCPU, which doesn't run. */
+/* Is the vector in the local APIC's IRR?  The vCPU must not run. */
 bool irq_is_pending(struct irq_vm *v, uint8_t vector);
 
-/* Passes until there are @want interrupts in all; the second wants no more. */
+/* Passes until the vector has @want interrupts; the second fails if there are more. */
 void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);
 void assert_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);
 
-/* Have the vCPU run in a thread of its own, halted but for interrupts. */
+/* Run the vCPU in a thread of its own, where it halts between interrupts. */
 void start_vcpu(struct irq_vm *v);
 void stop_vcpu(struct irq_vm *v);
-/* For a vCPU that runs by itself. */
+/* Wait for @want interrupts of a vCPU that has a thread. */
 void wait_for_running(struct irq_vm *v, uint8_t vector, uint64_t want);
 
-/* A thread that signals an eventfd until it's told to stop. */
+/* A thread that signals an eventfd until stop_shooting(). */
 struct shooter {
 	pthread_t thread;
 	int fd;
@@ -150,13 +150,13 @@ struct shooter {
 };
 
 void start_shooting(struct shooter *s, int fd);
-/* At least @nr signals that begin after this was called. */
+/* Wait for at least @nr signals that begin after this call. */
 void let_shoot(struct shooter *s, uint64_t nr);
 void stop_shooting(struct shooter *s);
 
 /*
- * A device that always wants service: a thread that signals whenever it's told, and
- * when it begins.
+ * A device that always wants service: a thread that signals when it begins, and again
+ * after each signal of its resamplefd.
  */
 struct busy_device {
 	pthread_t thread;
@@ -170,8 +170,8 @@ void start_device(struct busy_device *d, struct irq_vm *v, uint32_t gsi);
 void stop_device(struct busy_device *d);
 
 /*
- * Looked for in test_modules/ beside the program, and unloaded when that ends.  One
- * for a program, from its main().
+ * Load a module from test_modules/ beside the program; it is unloaded when the program
+ * ends.  To be called from main(), once.
  */
 bool load_test_module(const char *name);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM whose injections can be stuck: an event channel is raised in a page of the
- * guest's memory, which is not there and comes when the test says so.
+ * A VM whose injections can be stuck.  KVM raises a Xen event channel by a write to a
+ * page of the guest's memory; with userfaultfd the write waits until the test provides
+ * that page.
  *
- * The vCPU, which has no place for event channels, can't run once one was raised.
+ * The vCPU has no vcpu_info for event channels, so it can't run after one was raised.
  */
 #ifndef SELFTEST_KVM_STUCK_VM_H
 #define SELFTEST_KVM_STUCK_VM_H
@@ -13,7 +14,7 @@
 #include "irq_vm.h"
 #include "kvm_util.h"
 
-/* And so many after it, as far as they have a route. */
+/* The first of up to MAX_XEN_ROUTES GSIs that are event channels. */
 #define GSI_XEN		30
 #define MAX_XEN_ROUTES	32
 
@@ -21,7 +22,7 @@ struct stuck_vm {
 	struct irq_vm v;
 	void *page;
 	int uffd;
-	/* Of an irqfd on GSI_XEN. */
+	/* The eventfd of an irqfd on GSI_XEN. */
 	int fd;
 };
 
@@ -29,16 +30,16 @@ struct stuck_vm {
 void stuck_vm_init(struct stuck_vm *s);
 void stuck_vm_free(struct stuck_vm *s);
 
-/* The routes it has: GSI_MSI, GSI_IOAPIC and GSI_XEN; or @nr from there. */
+/* Routes for GSI_MSI, GSI_IOAPIC and GSI_XEN, or for @nr GSIs from GSI_XEN on. */
 void set_xen_route(struct kvm_vm *vm);
 void set_xen_routes(struct kvm_vm *vm, int nr);
 
-/* Once it returns, an injection of @fd's irqfd waits for the page. */
+/* Once this returns, an injection of @fd's irqfd waits for the page. */
 void stick(struct stuck_vm *s);
 void unstick(struct stuck_vm *s);
-/* Until a DEASSIGN of @fd, of another thread, has begun and waits for that. */
+/* Wait until another thread's DEASSIGN of @fd has begun and waits for that injection. */
 void wait_for_ending(struct stuck_vm *s);
-/* Has it been injected?  Not to be asked while the page isn't there. */
+/* Has it been injected?  Must not be called while the page isn't there. */
 bool port_is_pending(struct stuck_vm *s);
 bool nth_port_is_pending(struct stuck_vm *s, int n);
 

@@ -32,7 +32,7 @@ uint64_t value_mask(uint32_t len)
 	return len >= 8 ? ~0ull : (1ull << (len * 8)) - 1;
 }
 
-/* What the guest is to do, and what came of it. */
+/* The access that the guest does next, and the value that a read got. */
 static struct io_access guest_io;
 
 static void guest_pio(struct io_access *io)
@@ -114,7 +114,6 @@ void io_guest_main(void)
 	}
 }
 
-/* Run to the next exit; true if the guest has got to its GUEST_SYNC(). */
 bool run_to_sync(struct kvm_vcpu *vcpu)
 {
 	struct ucall uc;
@@ -162,7 +161,6 @@ void assert_exit_is(struct kvm_vcpu *vcpu, const struct io_access *want)
 		    got.write ? "a write" : "a read", got.len, got.addr, got.val);
 }
 
-/* Have the guest do @io.  True if it came to user space, which answers reads. */
 bool do_io(struct kvm_vcpu *vcpu, struct io_access *io)
 {
 	struct kvm_run *run = vcpu->run;

@@ -102,7 +102,6 @@ void set_routes(struct kvm_vm *vm, const struct kvm_irq_routing_entry *entries, 
 	kvm_gsi_routing_write(vm, routing);
 }
 
-/* The routes that every test starts with. */
 void set_default_routes(struct kvm_vm *vm)
 {
 	const struct kvm_irq_routing_entry entries[] = {
@@ -212,7 +211,7 @@ static uint64_t run_to_sync(struct kvm_vcpu *vcpu)
 		case UCALL_SYNC:
 			return uc.args[1];
 		case UCALL_NONE:
-			/* A doorbell that nobody listens to. */
+			/* The doorbell, without an iosignalfd. */
 			if (vcpu->run->exit_reason == KVM_EXIT_IO &&
 			    vcpu->run->io.port == DOORBELL_PORT)
 				break;
@@ -235,7 +234,6 @@ void assert_runs_to(struct kvm_vcpu *vcpu, uint64_t want)
 		    got == SYNC_PASS ? "the end of its pass" : "an EOI");
 }
 
-/* Have the guest take all that is pending. */
 void pass(struct irq_vm *v)
 {
 	assert_runs_to(v->vcpu, SYNC_PASS);
@@ -253,7 +251,7 @@ static void install_handlers(struct irq_vm *v)
 
 void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags)
 {
-	/* The library gives every new VM an irqchip, but not every reborn one. */
+	/* The library gives a new VM an irqchip, and a restarted one only with has_irqchip. */
 	v->vm = vm_create(1);
 	if (pins) {
 		kvm_vm_release(v->vm);
@@ -323,7 +321,7 @@ static bool worker_is_idle(struct kvm_vm *vm)
 	FILE *f;
 
 	f = open_irqfds(vm);
-	TEST_ASSERT(f, "The VM's irqfds: %s", strerror(errno));
+	TEST_ASSERT(f, "debugfs' list of the VM's irqfds: %s", strerror(errno));
 	while (fgets(line, sizeof(line), f))
 		idle &= !strstr(line, "pending");
 	fclose(f);
@@ -339,21 +337,21 @@ void wait_for_worker(struct irq_vm *v)
 		return;
 	}
 	fclose(f);
-	WAIT_FOR(worker_is_idle(v->vm), "The worker is not through");
+	WAIT_FOR(worker_is_idle(v->vm), "The worker still has irqfds to inject");
 }
 
 void wait_for_ends(struct irq_vm *v, uint64_t nr)
 {
 	uint64_t there = UINT64_MAX;
 
-	/* It stays as it is where there is no such statistic. */
+	/* Without that statistic @there keeps its value. */
 	__vm_get_stat(v->vm, "nr_irqfds", &there, 1);
 	if (there == UINT64_MAX) {
 		settle();
 		return;
 	}
 	WAIT_FOR((__vm_get_stat(v->vm, "nr_irqfds", &there, 1), there == nr),
-		 "Wanted %lu irqfds to be left, there are %lu", nr, there);
+		 "Wanted %lu irqfds to be left, got %lu", nr, there);
 }
 
 bool irq_is_pending(struct irq_vm *v, uint8_t vector)
@@ -364,14 +362,12 @@ bool irq_is_pending(struct irq_vm *v, uint8_t vector)
 	return lapic.regs[APIC_IRR + vector / 32 * 16 + vector % 32 / 8] & (1 << vector % 8);
 }
 
-/* Passes until there are @want interrupts in all, injection may take its time. */
 void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
 {
 	WAIT_FOR((pass(v), irqs(v, vector) >= want),
 		 "Vector 0x%x: wanted %lu interrupts, got %lu", vector, want, irqs(v, vector));
 }
 
-/* There are @want, and no more of them come. */
 void assert_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
 {
 	int i;
@@ -393,7 +389,6 @@ static void *halted_vcpu(void *arg)
 	return NULL;
 }
 
-/* Have the vCPU run in a thread of its own, halted but for interrupts. */
 void start_vcpu(struct irq_vm *v)
 {
 	WRITE_ONCE(v->guest->halt, 1);
@@ -413,7 +408,6 @@ void stop_vcpu(struct irq_vm *v)
 	TEST_ASSERT(!pthread_join(v->thread, NULL), "pthread_join() failed");
 }
 
-/* For a vCPU that runs by itself. */
 void wait_for_running(struct irq_vm *v, uint8_t vector, uint64_t want)
 {
 	WAIT_FOR(irqs(v, vector) >= want, "Vector 0x%x: wanted %lu interrupts, got %lu", vector,
@@ -440,7 +434,6 @@ void start_shooting(struct shooter *s, int fd)
 	TEST_ASSERT(!pthread_create(&s->thread, NULL, shoot, s), "pthread_create() failed");
 }
 
-/* At least @nr signals that begin after this was called. */
 void let_shoot(struct shooter *s, uint64_t nr)
 {
 	uint64_t from = READ_ONCE(s->shots);
@@ -492,7 +485,7 @@ void stop_device(struct busy_device *d)
 static char test_module[64];
 static pid_t test_module_loader;
 
-/* A subtest's process may end by exit(), too. */
+/* A subtest's process runs this too if it ends by exit(); it must not unload. */
 static void unload_test_module(void)
 {
 	if (getpid() == test_module_loader)
@@ -515,7 +508,7 @@ bool load_test_module(const char *name)
 	if (ret)
 		return false;
 
-	/* The harness doesn't return. */
+	/* The harness exits instead of returning to main(). */
 	snprintf(test_module, sizeof(test_module), "%s", name);
 	test_module_loader = getpid();
 	TEST_ASSERT(!atexit(unload_test_module), "atexit() failed");

@@ -126,7 +126,10 @@ static bool is_listed(struct stuck_vm *s)
 void wait_for_ending(struct stuck_vm *s)
 {
 	WAIT_FOR(!is_listed(s), "The end of the irqfd doesn't begin");
-	/* What it does before it waits, and all where KVM has no such list. */
+	/*
+	 * Time for what DEASSIGN does between leaving the list and its wait.  Without
+	 * such a list in debugfs this is all the time that DEASSIGN gets.
+	 */
 	usleep(SETTLE_PASSES * SETTLE_USEC);
 }
 
