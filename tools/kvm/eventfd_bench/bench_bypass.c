@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Producers of interrupts that bypass the host, where N producers and consumers of
- * other interrupts are registered.  They are those of the selftests' module
- * irqfd_bypass, which whoever starts this has loaded.
+ * Registering producers of interrupts that bypass the host, while N producers and
+ * consumers of other interrupts are registered.  The selftests' module irqfd_bypass
+ * has the producers; it must be loaded before.
  */
 #include "eventfd_bench.h"
 
@@ -52,7 +52,7 @@ void bench_bypass(void)
 
 	for (n = 0; n < ARRAY_SIZE(sizes) && sizes[n] <= max_n; n++) {
 		command(&b, IRQFD_BYPASS_CROWD, sizes[n]);
-		/* Those of an eventfd each, so that nobody is connected. */
+		/* Each producer has an eventfd of its own, so none is connected. */
 		bench_pair("bypass-register", add, "bypass-unregister", del, &b, sizes[n]);
 		for (i = 0; i < IRQFD_BYPASS_PRODUCERS; i++)
 			command(&b, IRQFD_BYPASS_DEL, i);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One write: to user space, to an eventfd, or nowhere.
+ * One write: it exits to user space, signals an eventfd, or does nothing.
  */
 #include "eventfd_bench.h"
 
@@ -10,13 +10,13 @@
 
 #define PORT		0x510
 #define VALUE		1
-/* Ports in turn, where nothing of KVM's own is. */
+/* Ports that the guest writes in turn; KVM has no device there. */
 #define FIRST_PORT	0x1000
 #define PORT_STEP	4
 
 /*
- * A port of KVM's own, the PIC's mask, and one that the bus can't tell from it without
- * a look at its table (kvm_io_bus_may_have_point()).
+ * A port of a device in KVM, the PIC's mask, and one that the bus can't tell from it
+ * without a look-up in its table (kvm_io_bus_may_have_point()).
  */
 #define OTHER_PORT	0x21
 #define PORT_BESIDE	0x710
@@ -43,7 +43,7 @@ static void bench_exits(struct tinyvm *vm, int fd)
 		       exit_cost(vm, TINYVM_MMIO, TINYVM_MMIO_BASE, NULL,
 				 NULL));
 
-	/* Where there is a doorbell, but for another value. */
+	/* With a doorbell at the port for another value. */
 	must(tinyvm_iosignalfd(vm, TINYVM_PIO, PORT, VALUE + 1, fd,
 			       KVM_IOSIGNALFD_FLAG_TRIGGER), "assign");
 	measure_report("exit-to-user-pio-value", 1,
@@ -102,7 +102,7 @@ static void bench_in_turn(struct tinyvm *vm, int fd)
 	}
 }
 
-/* What the writes in between leave behind is not to make the ring dearer. */
+/* Writes to another port in between must not make a ring more expensive. */
 static void bench_beside(struct tinyvm *vm, int fd)
 {
 	assign(vm, TINYVM_PIO, PORT_BESIDE, fd, 0);
@@ -131,7 +131,7 @@ void bench_exit(void)
 	close(fd);
 }
 
-/* Only modules that were built for it (floor.patch) take this write at all. */
+/* This needs modules with floor.patch, which handle the write. */
 void bench_floor(void)
 {
 	struct tinyvm vm;

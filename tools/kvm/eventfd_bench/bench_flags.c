@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a ring costs with the flags that iosignalfd has beyond ioeventfd.  Where
- * there are none, nothing is reported.
+ * What a ring costs with the flags that iosignalfd has beyond ioeventfd.  If KVM
+ * doesn't have them, the program reports nothing.
  */
 #include "eventfd_bench.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * iosignalfd: rings, and what it costs to make a doorbell and take it away.
+ * iosignalfd: what a ring costs, and assigning and deassigning a doorbell.
  */
 #include "eventfd_bench.h"
 
@@ -66,14 +66,14 @@ static void deassign_addr(void *arg, unsigned int i)
 	address(arg, i, KVM_IOSIGNALFD_FLAG_DEASSIGN);
 }
 
-/* Call @op till the last NR_OPS before @n are left to do. */
+/* Call @op for all numbers from @from on but the last NR_OPS before @n. */
 static void fill(measure_op op, void *arg, unsigned int from, unsigned int n)
 {
 	unsigned int i;
 
 	for (i = from; i + NR_OPS < n; i++)
 		op(arg, i);
-	/* Sizes are 1 or far enough apart: nothing is left over. */
+	/* The sizes are 1 or more than NR_OPS apart, so no number is left out. */
 }
 
 void bench_values(void)
@@ -95,7 +95,7 @@ void bench_values(void)
 			       ring_cost(&d.vm, TINYVM_PIO, PORT, 0));
 	}
 
-	/* Every one of them, the oldest first, as a whole. */
+	/* Deassign all, the oldest first, and time the whole. */
 	before = measure_now();
 	for (i = 0; i < have; i++)
 		deassign_value(&d, i);
@@ -129,7 +129,7 @@ void bench_addresses(void)
 					  (n - 1) * ADDR_STEP, 1));
 	}
 
-	/* The VM closed with all of them in it. */
+	/* Close the VM with all of them assigned. */
 	measure_report("vm-release-addr-work", have,
 		       measure_work(release, &d, 0, 1));
 	close(d.fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * irqfd: making, signalling and losing them; the routing table under them; and
- * closing a VM that has them.
+ * irqfd: assigning, signalling, deassigning and hanging up irqfds; changing the
+ * routing table; and closing a VM that has irqfds.
  */
 #include "eventfd_bench.h"
 
@@ -78,7 +78,7 @@ static void irqfds_close_files(struct irqfds *q)
 	free(q->routes);
 }
 
-/* A client changes the youngest vector and hands in the whole table. */
+/* Change the vector of the last route and set the whole table. */
 static void set_routing(void *arg, unsigned int i)
 {
 	struct irqfds *q = arg;
@@ -94,7 +94,7 @@ static void bench_routing(struct irqfds *q, const char *name)
 
 	measure_each(&s, set_routing, q, 0, NR_ROUTINGS);
 	measure_report(name, q->n, samples_median(&s));
-	/* An odd number so far: back to the vector that the guest expects. */
+	/* NR_ROUTINGS is odd: set the vector back to the one that the guest expects. */
 	set_routing(q, 0);
 }
 
@@ -120,7 +120,7 @@ static void hang_up(void *arg, unsigned int i)
 	close(q->fds[i]);
 }
 
-/* What hang_up() took away. */
+/* Assign again what hang_up() has closed. */
 static void renew(struct irqfds *q, unsigned int first, unsigned int count)
 {
 	unsigned int i;
@@ -155,7 +155,7 @@ static void signal_pin(void *arg, unsigned int i)
 	signal_fd(q->pin_fd);
 }
 
-/* Does the vCPU's APIC have @vector pending?  No longer, after this. */
+/* Returns whether @vector is pending in the vCPU's APIC, and clears it. */
 static bool take_pending(struct irqfds *q, unsigned int vector)
 {
 	struct kvm_lapic_state apic;
@@ -175,8 +175,8 @@ static bool take_pending(struct irqfds *q, unsigned int vector)
 }
 
 /*
- * A signal by user space till it is in the vCPU's APIC, which has to be seen
- * there before it is believed.
+ * From user space's signal until the vector is in the vCPU's APIC.  The first loop
+ * checks that a signal has set the vector when it returns.
  */
 static void bench_signal(struct irqfds *q, const char *name, measure_op signal,
 			 unsigned int vector)
@@ -198,7 +198,7 @@ static void bench_signal(struct irqfds *q, const char *name, measure_op signal,
 	measure_report(name, q->n, samples_median(&s));
 }
 
-/* The closer's own share, and all of it. */
+/* The time of close(), and the whole work that it causes. */
 static void bench_hang_up(struct irqfds *q)
 {
 	struct samples s = { };
@@ -216,7 +216,7 @@ static void bench_hang_up(struct irqfds *q)
 
 	if (q->n < NR_WORK_OPS)
 		return;
-	/* At first, workers are still to be created. */
+	/* The first round may still create workers: report the second one. */
 	for (i = 0; i < 2; i++) {
 		work = measure_work(hang_up, q, q->n - NR_WORK_OPS,
 				    NR_WORK_OPS);

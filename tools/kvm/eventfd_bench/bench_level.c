@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds, each on a GSI of its own: making and losing them, what they cost
- * an interrupt on another GSI, and closing a VM that has them.
+ * Level irqfds, each on a GSI of its own: assigning and deassigning them, what they
+ * cost an interrupt on another GSI, and closing a VM that has them.
  */
 #include "eventfd_bench.h"
 
@@ -12,7 +12,7 @@
 
 #define PIN_GSI		0U
 #define PIN		5
-/* Those of the level irqfds have no route. */
+/* The level irqfds' GSIs have no route. */
 #define FIRST_GSI	100U
 
 #define NR_INTERRUPTS	48U
@@ -101,7 +101,7 @@ static void set_line(struct levels *l, unsigned int level)
 		tinyvm_die("KVM_IRQ_LINE");
 }
 
-/* An edge by user space, till the guest has acknowledged. */
+/* User space makes an edge, and the guest runs until it has acknowledged. */
 static void interrupt(void *arg, unsigned int i)
 {
 	struct levels *l = arg;
@@ -115,7 +115,7 @@ static void interrupt(void *arg, unsigned int i)
 		tinyvm_die("guest_irq_wait went to user space");
 }
 
-/* Which vectors' EOIs to intercept is found out anew for the next entry. */
+/* Setting the IOAPIC makes the vCPU scan at its next entry which EOIs to intercept. */
 static void set_ioapic(void *arg, unsigned int i)
 {
 	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };

@@ -75,7 +75,7 @@ void bench_pair(const char *up_name, measure_op up, const char *down_name,
 	unsigned int count = n < NR_OPS ? n : NR_OPS;
 	unsigned int i;
 
-	/* Where only one reaches N, it does so several times. */
+	/* If fewer than NR_OPS reach N, repeat them. */
 	for (i = 0; i < NR_OPS / count; i++) {
 		measure_each(&ups, up, arg, n - count, count);
 		measure_each(&downs, down, arg, n - count, count);

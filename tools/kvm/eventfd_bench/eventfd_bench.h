@@ -10,9 +10,9 @@
 #include "measure.h"
 #include "tinyvm.h"
 
-/* Operations that are looked at one by one wherever N is large enough. */
+/* How many operations are timed one by one, if N is large enough. */
 #define NR_OPS		16U
-/* And those whose work is summed up: the more, the less do ticks matter. */
+/* How many operations' work is summed up: the more, the less ticks matter. */
 #define NR_WORK_OPS	64U
 
 /* Sizes above this one are left out. */
@@ -25,11 +25,11 @@ int new_eventfd(void);
 void must(int ret, const char *what);
 
 /*
- * Report @up and @down, two operations that undo one another, where @n is
- * reached: the last NR_OPS of them are made and unmade.  @up(i) has been called
- * for every i below @n - min(n, NR_OPS) before, and for every i below @n after.
- * With "-work" behind the name, the work of the last NR_WORK_OPS; not reported
- * where there are fewer.
+ * Report the cost of @up and @down, two operations that undo one another, near @n:
+ * this calls both for the last NR_OPS numbers below @n.  Before, the caller has
+ * called @up(i) for every i below @n - min(n, NR_OPS); afterwards @up(i) has been
+ * called for every i below @n.  Names with "-work" report the work of the last
+ * NR_WORK_OPS operations, if @n is that large.
  */
 void bench_pair(const char *up_name, measure_op up, const char *down_name,
 		measure_op down, void *arg, unsigned int n);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest: routines in 64-bit mode that know of nothing but guest.h.  They
- * are copied to GUEST_CODE and hence position independent.
+ * The guest: routines in 64-bit mode that use only guest.h.  The host copies them
+ * to GUEST_CODE, so they are position independent.
  */
 #include "guest.h"
 
@@ -83,8 +83,8 @@ asm("	.pushsection .rodata, \"a\"\n"
 
 /*
  * sti takes effect after hlt has begun: no interrupt is lost in between.  At the
- * end, a nop: to leave the guest right behind sti, and come back with the flags
- * of the next call, interrupts off, is a state that VMX refuses to enter.
+ * end there is a nop after sti: without it the guest would exit in sti's shadow,
+ * and the next call enters with interrupts off, which VMX refuses together.
  */
 "guest_irq_wait:\n"
 "1:	cli\n"
@@ -107,8 +107,8 @@ asm("	.pushsection .rodata, \"a\"\n"
 "	pushq	$1\n"
 
 /*
- * Count, end the interrupt, and only then say so: who hears of it may raise
- * the next one and find the vector free.
+ * Count, end the interrupt, and write to the port after that: the host, which sees
+ * the write, may then raise the next interrupt and finds the vector free.
  */
 "guest_isr:\n"
 "	pushq	%rax\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What guest (guest.c) and host (tinyvm.c) agree on.  The numbers stand in the
- * guest's assembly text too, so they are plain ones.
+ * The interface of guest (guest.c) and host (tinyvm.c).  The guest's assembly text
+ * contains these numbers too, so they have no suffixes.
  */
 #ifndef GUEST_H
 #define GUEST_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counting what an operation costs.
+ * Measuring what an operation costs.
  */
 #include "measure.h"
 
@@ -18,18 +18,18 @@
 
 /* Grace periods, kworkers and what they queue in turn are done by then. */
 #define SETTLE_US	60000
-/* Till the soaker runs. */
+/* Until the soaker runs. */
 #define START_US	2000
 #define NR_QUIET	5
 #define SOME_TURNS	100000ULL
-/* At rest, less than one part in so many is work; ticks alone are a tenth of that. */
+/* At rest, less than 1/REST_SHARE is work; ticks alone are a tenth of that. */
 #define REST_SHARE	100
 #define MAX_UNREST	500
 
 /*
- * A thread that takes every instruction nobody else wants: what the machine
- * would have been idle for is its, and the rest is work.  It counts its turns,
- * since the processor time of a thread has interrupts and what they do in it.
+ * A thread that runs whenever the machine would be idle: all time that it doesn't
+ * get is work.  It counts its turns, because a thread's processor time includes
+ * interrupts and their work.
  */
 static struct soaker {
 	pthread_t thread;
@@ -146,8 +146,8 @@ void measure_each(struct samples *s, measure_op op, void *arg,
 }
 
 /*
- * All that was executed besides the soaker from before the first @op till the
- * machine has settled.
+ * The time that the machine spent on anything but the soaker, from before the first
+ * @op until it has settled.
  */
 static uint64_t busy(measure_op op, void *arg, unsigned int first,
 		     unsigned int count)
@@ -170,7 +170,7 @@ static uint64_t busy(measure_op op, void *arg, unsigned int first,
 	return wall > soaked ? wall - soaked : 0;
 }
 
-/* Ticks, and the soaker's coming and going. */
+/* The cost of ticks, and of starting and stopping the soaker. */
 static uint64_t busy_with_nothing(void)
 {
 	struct samples s = { };
@@ -193,8 +193,8 @@ uint64_t measure_work(measure_op op, void *arg, unsigned int first,
 }
 
 /*
- * A kernel that has just booted may be busy with itself for some seconds, with
- * self-tests for one, and share the processor between that and whoever counts.
+ * A kernel that has just booted may be busy for some seconds, for example with
+ * self-tests, and share the processor between that and this program.
  */
 static void wait_for_rest(void)
 {
@@ -207,7 +207,7 @@ static void wait_for_rest(void)
 	tinyvm_die("the machine does not come to rest");
 }
 
-/* The least of a few, as some see a tick. */
+/* The least of a few, because a tick may interrupt some. */
 static uint64_t cost_of_turns(uint64_t turns)
 {
 	uint64_t before, cost, least = UINT64_MAX;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Cost against N: bench.svg and bench.png of plot/*.dat, in the directory of
-# these.
+# Plots cost against N: bench.svg and bench.png from plot/*.dat. To be run in the
+# directory that has plot.
 
 names = "ring-value-last ring-value-first ring-mmio-among irqfd-signal-msi " . \
 	"assign-value deassign-value assign-addr deassign-addr " . \
@@ -44,7 +44,7 @@ do for [kind in "png svg"] {
 	set multiplot layout 4, 4 margins 0.05, 0.985, 0.05, 0.9 spacing 0.05, 0.085 \
 		title "Instructions per operation where N are registered" font ",15"
 	do for [i = 1:16] {
-		# One scale for all but the last row: flat is seen to be flat.
+		# All rows but the last have one scale, so that flat costs look flat.
 		if (i <= 12) { set yrange [500:3e6] } else { set yrange [1e4:3e8] }
 		if (i == 1) { set key top left samplen 2 } else { set key off }
 		set title titles[i]

@@ -13,7 +13,7 @@ import csv
 import pathlib
 import sys
 
-# Operation: its name in the Markdown fragment, or None: only in the others.
+# Each operation's name in the Markdown fragment; None: not in that fragment.
 OPERATIONS = {
     "exit-to-user-pio": "PIO write that exits to user space",
     "exit-to-user-pio-value": "the same where an iosignalfd takes another value",
@@ -76,8 +76,8 @@ NOT_THERE = ("hangup", "post", "fanout")
 OPERATIONS |= {f"intel-{name}": f"Intel: {text}" for name, text in OPERATIONS.items()
                if name.startswith(BOTH_VENDORS) and not name.endswith(NOT_THERE)}
 
-# The columns of the Markdown fragment. A full routing table has no room for
-# 4,096 and one more, so the rows of irqfd have 4,000 there.
+# The columns of the Markdown fragment. A routing table has room for 4,096 routes,
+# and the rows of irqfd need one more, so they have N=4,000 in that column.
 COLUMNS = (1, 64, 1024, 4096, 16384)
 STAND_IN = {4096: 4000}
 
@@ -100,7 +100,7 @@ STAND_IN_NOTE = """ Irqfds and routes stand in the column of
 
 
 def die(text):
-    """End with one line."""
+    """Exit with a message of one line."""
     sys.exit(f"report: {text}")
 
 
@@ -191,7 +191,7 @@ def write_markdown(path, results):
 
 
 def write_plot_data(directory, results):
-    """Write NAME.dat, "N stock ours", with ? for what there is none of."""
+    """Write NAME.dat, "N stock ours", with ? for a missing result."""
     directory.mkdir(exist_ok=True)
     data = {name: [] for name in OPERATIONS}
     for name, n, _ in rows(results):
@@ -203,7 +203,7 @@ def write_plot_data(directory, results):
 
 
 def main():
-    """See above."""
+    """Do what the usage says."""
     if len(sys.argv) < 3:
         die("usage: report.py DIR KVM...")
     directory = pathlib.Path(sys.argv[1])

@@ -2,9 +2,10 @@
 /*
  * What a guest's write costs.
  *
- * Writes are looked at in batches.  A batch of one more and a batch of that one
- * alone differ by writes only: entry and exit, KVM_SET_REGS and the clock are
- * in both.  Of several batches the median counts, as some see a timer tick.
+ * Writes are timed in batches.  A batch of n + 1 writes and a batch of one write
+ * differ by n writes: entry and exit, KVM_SET_REGS and the clock are in both.
+ * The result is the median of several batches, because a timer tick may interrupt
+ * some.
  */
 #include "ring.h"
 
@@ -41,7 +42,7 @@ uint64_t ring_cost_of(struct tinyvm *vm, const uint8_t *routine, uint64_t arg1,
 	uint64_t estimate, times;
 	int i;
 
-	/* The first ones find nothing in any cache of KVM's. */
+	/* KVM's caches don't have the first writes. */
 	timed_rings(vm, routine, arg1, arg2, BATCH_MIN);
 	estimate = timed_rings(vm, routine, arg1, arg2, BATCH_MIN) / BATCH_MIN;
 	times = BATCH_COST / (estimate + 1);

@@ -8,8 +8,8 @@
 #include "tinyvm.h"
 
 /*
- * A write that rings: from one to the next, the guest's loop around it included
- * (two instructions).  Nothing of it may go to user space.
+ * A write that rings: the time from one to the next, with the two instructions of
+ * the guest's loop.  No write may exit to user space.
  */
 uint64_t ring_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		   uint32_t value);
@@ -19,8 +19,8 @@ uint64_t ring_cost_of(struct tinyvm *vm, const uint8_t *routine, uint64_t arg1,
 		      uint64_t arg2);
 
 /*
- * A write that user space is to serve, there and back again; @serve, if there
- * is one, is called for each.
+ * A write that exits to user space, with the way back; @serve, if not NULL, is
+ * called for each.
  */
 uint64_t exit_cost(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		   void (*serve)(void *arg), void *arg);

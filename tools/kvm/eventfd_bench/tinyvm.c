@@ -54,7 +54,7 @@ void tinyvm_die(const char *fmt, ...)
 	exit(EXIT_FAILURE);
 }
 
-/* /dev/kvm, opened once and kept. */
+/* /dev/kvm, opened once and kept open. */
 static int kvm_dev(void)
 {
 	static int dev = -1;
@@ -115,7 +115,7 @@ static void fill_memory(struct tinyvm *vm)
 	vm->shared = (struct guest_shared *)(vm->mem + GUEST_SHARED);
 }
 
-/* The processor offers all that KVM can: long mode and the APIC among it. */
+/* The vCPU has all features that KVM supports, long mode and the APIC among them. */
 static void set_cpuid(struct tinyvm *vm)
 {
 	struct kvm_cpuid2 *cpuid;
@@ -245,7 +245,7 @@ void tinyvm_set_real_mode(struct tinyvm *vm)
 	vm->real_mode = true;
 }
 
-/* A mapping of the vCPU holds the VM as its fd does: unmap it before. */
+/* A mapping of the vCPU keeps the VM alive as its fd does: unmap it first. */
 void tinyvm_destroy(struct tinyvm *vm)
 {
 	munmap(vm->run, ioctl(kvm_dev(), KVM_GET_VCPU_MMAP_SIZE, 0));

@@ -4,13 +4,12 @@
  *
  * The guest is in 64-bit mode from its first instruction: tinyvm_create() lays
  * out page tables that map the low 4 GiB one to one, a GDT and an IDT.  The
- * routines (guest.c) are called one at a time, tinyvm_call() and then
- * tinyvm_run() until it says that the routine has ended.  None of them spins
- * with interrupts off, so all of them can be run on any emulation of VMX or
- * SVM.
+ * caller calls the routines (guest.c) one at a time: tinyvm_call(), and then
+ * tinyvm_run() until it returns true.  No routine spins with interrupts off, so
+ * any emulation of VMX or SVM can run them.
  *
- * Whatever can only fail for want of KVM, memory or a right ends the program
- * with one line; ioctls that are the subject of a test return 0 or -errno.
+ * If KVM, memory or a permission is missing, these functions end the program with
+ * one line; ioctls that are the subject of a test return 0 or -errno.
  */
 #ifndef TINYVM_H
 #define TINYVM_H
@@ -28,7 +27,7 @@
 
 #define __dies		__attribute((noreturn, format(printf, 1, 2)))
 
-/* An address in the low 4 GiB with neither memory nor a device behind it. */
+/* An address in the low 4 GiB with neither memory nor a device. */
 #define TINYVM_MMIO_BASE	0x10000000ULL
 
 enum tinyvm_bus {
@@ -58,17 +57,16 @@ int tinyvm_extension(int cap);
 void tinyvm_create(struct tinyvm *vm, bool irqchip);
 void tinyvm_destroy(struct tinyvm *vm);
 
-/* From now on it is in real mode, and so must its routine be. */
+/* Switch the vCPU to real mode; its routine must be real mode code. */
 void tinyvm_set_real_mode(struct tinyvm *vm);
 
-/* Let @routine be what the guest does next, with its arguments. */
+/* Have the guest run @routine next, with these arguments. */
 void tinyvm_call(struct tinyvm *vm, const uint8_t *routine, uint64_t arg1,
 		 uint64_t arg2, uint64_t arg3);
 
 /*
- * Enter the guest once.  True if its routine has ended; false if it went to
- * user space with a write that nobody in the kernel took, which vm->run
- * describes.
+ * Enter the guest once.  True if its routine has ended; false if it exited to user
+ * space with a write that no device in the kernel took, which vm->run describes.
  */
 bool tinyvm_run(struct tinyvm *vm);
 
@@ -76,12 +74,12 @@ bool tinyvm_run(struct tinyvm *vm);
 void tinyvm_call_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		      uint32_t value, uint64_t times);
 
-/* tinyvm_run() to the end; how often did it go to user space on the way? */
+/* tinyvm_run() until the routine has ended; returns the exits to user space. */
 uint64_t tinyvm_finish(struct tinyvm *vm);
 
 /*
- * The guest writes the 4 bytes of @value to @addr @times over.  Returns how
- * many of these writes came to user space.
+ * Have the guest write the 4 bytes of @value to @addr @times times.  Returns how
+ * many of these writes exited to user space.
  */
 uint64_t tinyvm_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		     uint32_t value, uint64_t times);
@@ -89,7 +87,7 @@ uint64_t tinyvm_ring(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 /* KVM_IOSIGNALFD for writes of 4 bytes; @flags besides the bus's own. */
 int tinyvm_iosignalfd(struct tinyvm *vm, enum tinyvm_bus bus, uint64_t addr,
 		      uint64_t trigger, int fd, uint32_t flags);
-/* And for writes of any length. */
+/* The same for writes of any length. */
 int tinyvm_iosignalfd_any(struct tinyvm *vm, enum tinyvm_bus bus,
 			  uint64_t addr, int fd, uint32_t flags);
 

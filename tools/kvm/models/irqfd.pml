@@ -1,78 +1,80 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of an irqfd: virt/kvm/irqfd.c, irqfd_inject.c and irqfd_lane.c, to be read beside it.
- * Names are those of the C where it has one; tests/models does the search.
+ * A model of the life of an irqfd, to be read beside virt/kvm/irqfd.c, irqfd_inject.c and
+ * irqfd_lane.c.  Names are those of the C code where it has one.  tests/models runs Spin
+ * on it.
  *
- * Who runs
- * --------
+ * Processes
+ * ---------
  *	user		the ioctls: kvm_irqfd_assign(), kvm_irqfd_deassign()
- *	signaller	eventfd_signal() by who holds the context, not the file;
- *			it may go on when the file is closed
+ *	signaller	eventfd_signal() by a task that holds the context, not the
+ *			file; it may signal after the file is closed
  *	writer		write(2), which sleeps while the counter is full
  *	fd_closer	close(2) of the eventfd and, when no system call holds the
  *			file any more, eventfd_release()
  *	vm_closer	close(2) of the VM and, when no ioctl is underway any more,
- *			kvm_irqfd_release(); then the VM is freed, at once
+ *			kvm_irqfd_release(); then it frees the VM at once
  *	inject_work	a VM's work of that name
- *	shutdown_work	the same
- *	reader		who walks kvm->irqfds.items without its lock: debugfs
+ *	shutdown_work	a VM's work of that name
+ *	reader		debugfs, which walks kvm->irqfds.items without its lock
  *
  * What must hold
  * --------------
- * - Memory: no irqfd, eventfd context or VM is used when it is freed, or freed
- *   twice, and none is left over (use_*(), init).
+ * - Memory: no irqfd, eventfd context or VM is used after it was freed, or freed
+ *   twice, and none is left at the end (use_*(), init).
  * - Ownership: no irqfd ever has two owners (irqfd_own()).
- * - Events: what was taken is injected unless the VM closes; nothing stays in
- *   the counter while an irqfd is LIVE; a failed assign takes nothing; an end
- *   drops nothing (check_events(), irqfd_stop_events()).
- * - Quiet: an irqfd that was quiesced injects nothing, and it is before DEASSIGN,
- *   each one that has met it, or VM close returns (enter_vm(), kvm_irqfd_deassign()).
- * - One irqfd on an eventfd (irqfd_claim()), and another one as soon as a
- *   DEASSIGN that has met the first, or VM close, has returned (user).
- * - Bypass: an irqfd finds the consumer's place free (kvm_irqfd_bypass_start()).
- * - Nobody waits for ever: Spin's invalid end states.  A writer sleeps only while
- *   the counter is full (init).
+ * - Events: an event that was taken is injected unless the VM closes; no event
+ *   stays in the counter while an irqfd is LIVE; a failed assign takes no event;
+ *   an end drops no event (check_events(), irqfd_stop_events()).
+ * - Quiet: an irqfd that was quiesced injects nothing.  It is quiesced before VM
+ *   close returns, and before any DEASSIGN returns that ends it or that finds it
+ *   ENDING (enter_vm(), kvm_irqfd_deassign()).
+ * - An eventfd has one irqfd (irqfd_claim()), and can have another one as soon as
+ *   such a DEASSIGN, or VM close, has returned (user).
+ * - Bypass: an irqfd finds no other consumer (kvm_irqfd_bypass_start()).
+ * - No process waits for ever: Spin's invalid end states.  A writer sleeps only
+ *   while the counter is full (init).
  *
- * What is left out, and why nothing is missed for it
- * --------------------------------------------------
- * Weak memory: what two look at without a common lock is a bit that is tested
- * and set with full ordering (owned), a pointer that only ever turns NULL
- * while others may look (vm), and a count of what is done (undone).  To read NULL
- * late is to read before it was written; that it isn't read late for ever is what
- * VM close's grace period is for in inject_work.  wake_up_var() looks for who waits after it has held irqfds.lock, and who waits
- * queues before he takes it.
+ * What is left out, and why that hides no failure
+ * -----------------------------------------------
+ * Weak memory: processes share three things without a common lock.  The bit "owned"
+ * is tested and set with full ordering.  The pointer "vm" only turns NULL while others
+ * may read it.  The count "undone" only tells when work is done.  A late read of "vm"
+ * is the same as an earlier read; VM close's grace period bounds how late inject_work
+ * can read it.  wake_up_var() looks for waiters after it has held irqfds.lock, and a
+ * waiter queues itself before it takes that lock.
  *
- * The counter is a bit, since a reader takes all of it.  EFD_SEMAPHORE is left
- * out: there, what stays in the counter waits for the next signal by design.  The
- * bit is as well whether the counter is too full for the writer.
+ * The counter is a bit, because a reader takes all of it.  EFD_SEMAPHORE is left
+ * out: its remaining count waits for the next signal by design.  The same bit says
+ * that the counter is too full for the writer.
  *
- * Waiters of the eventfd that poll, GSIs, routes and producers have no part in any
- * decision here.  irqfd_event() chooses freely between an architecture that can
- * inject in the wake-up and one that can't.
+ * Pollers of the eventfd, GSIs, routes and producers influence no decision here.
+ * irqfd_event() chooses freely between an architecture that can inject in the wake-up
+ * and one that can't.
  *
- * Level irqfds are level.pml's.  All that they and bypass add to this is that an
- * assign may fail after it has claimed the eventfd (ATTACH_FAILS), and that a
- * hang-up may have to leave the end to work for more reasons than one.
+ * Level irqfds are in level.pml.  They and bypass add two things to this model: an
+ * assign may fail after it has claimed the eventfd (ATTACH_FAILS), and a hang-up may
+ * have to leave the end to work for more than one reason.
  *
- * inject_work takes what is on the list one by one, not all that is there when it
- * begins: it does no more than when it had begun later.
+ * inject_work takes one irqfd at a time from the list, not all that are there when it
+ * begins: that is the same as if it had begun later.
  *
- * irqfds[] are objects in memory, not places for them: none is used twice, so
- * that a stale pointer can't be taken for a good one.
+ * irqfds[] are objects in memory, not slots for them: none is used twice, so a stale
+ * pointer never points to another irqfd.
  *
  * How large a step is
  * -------------------
- * A step has at most one access that another process may interfere with; with
- * it go locking, what is only touched under the lock, and unlocking.  The read
- * section of inject_work is one read, and vanishes.  What could be freed in between is used at both ends, in two steps.
+ * A step has at most one access that another process may interfere with.  Locking,
+ * accesses under the lock and unlocking belong to the same step.  The read section of
+ * inject_work is one read, so it needs no steps.  An object that could be freed during
+ * a use is used at the beginning and at the end, in two steps.
  *
- * BREAK_* are mistakes that one could make; tests/models has the list, and each
- * has to be found.
+ * BREAK_* are possible mistakes.  tests/models has their list, and Spin must find each.
  */
 
 /*
  * The configurations, see the end.  SIGNALS is how often the eventfd is signalled;
- * more of them with -D, for who has the time.
+ * -DSIGNALS=n searches more, and takes longer.
  */
 #if defined(ENDS)
 #define VMS	1
@@ -152,10 +154,10 @@ typedef irqfd_t {
 	bit hung_up;		/* on kvm->irqfds.hung_up */
 	bit ending;		/* irqfd_ending_wakeup() */
 	bit token;		/* consumer.token */
-	/* For what must hold only: */
+	/* For the assertions only: */
 	byte owners;
 	bit due;		/* an event was taken and is not injected yet */
-	bit quiet;		/* nothing is injected any more */
+	bit quiet;		/* no event is injected any more */
 };
 
 typedef eventfd_t {
@@ -163,7 +165,7 @@ typedef eventfd_t {
 	bit count;
 	bit sleeper;		/* the writer sleeps, because the counter is full */
 	byte first;		/* the number of the irqfd on the queue plus 1, or 0 */
-	bit consumer;		/* of bypassed interrupts: is there one? */
+	bit consumer;		/* there is a consumer of bypassed interrupts */
 	byte refs;		/* to the context; freed with the last */
 	bit open;		/* there is an fd */
 	byte users;		/* system calls that hold the file */
@@ -179,10 +181,10 @@ typedef kvm_t {
 	bit injecting;		/* ... or runs, or both */
 	bit shutdown;
 	bit shutting;
-	bit wait_for;		/* is there a reader that the grace period waits for? */
+	bit wait_for;		/* the grace period waits for the reader */
 	bit waiting;		/* wait_var_event(): on the wait queue ... */
 	bit woken;		/* ... and off again */
-	/* For what must hold only: */
+	/* For the assertions only: */
 	bit closing;		/* kvm_irqfd_release() has begun */
 };
 
@@ -195,8 +197,8 @@ kvm_t kvms[VMS];
 #define use_kvm(v)	assert(kvms[v].mem == THERE)
 
 /*
- * Locks.  under_*() begins an atomic sequence that is all of a critical section;
- * lock_*() begins one that goes on after it.
+ * Locks.  under_*() begins an atomic sequence that is a whole critical section;
+ * lock_*() begins a critical section of several steps.
  */
 inline under_wqh(e)
 {
@@ -235,8 +237,8 @@ inline unlock_items(v)
 }
 
 /*
- * RCU and kvm_irqfd_srcu: a grace period waits for the readers that there are when
- * it begins.  The one reader is in sections of both at once.
+ * RCU and kvm_irqfd_srcu: a grace period waits for the readers that are there when
+ * it begins.  The one reader is in read sections of both at once.
  */
 bit reading;
 
@@ -252,7 +254,7 @@ inline read_unlock()
 #if VMS > 1
 	kvms[1].wait_for = 0;
 #endif
-	/* What was left to RCU; what comes to it in a section waits for the end. */
+	/* Free what kfree_rcu() deferred: the only read section has ended. */
 	rcu_free(0);
 #if IRQFDS > 1
 	rcu_free(1);
@@ -282,9 +284,10 @@ inline synchronize_srcu(v)
 	!kvms[v].wait_for
 }
 
-/* Where the eventfd's wait queue is unlocked and its irqfd may have changed. */
+/* The irqfd on the eventfd's wait queue. */
 #define first_of(e)	irqfds[eventfds[e].first - 1]
 
+/* To be called before the wait queue is unlocked. */
 inline check_events(e)
 {
 	assert(!eventfds[e].first || !first_of(e).vm || first_of(e).ending ||
@@ -293,7 +296,7 @@ inline check_events(e)
 
 /* Injection */
 
-/* An interrupt takes its time, and the VM has to stay for it. */
+/* An injection takes time, and the VM must not be freed meanwhile. */
 inline enter_vm(i, v)
 {
 	use_irqfd(i);
@@ -378,7 +381,7 @@ inline defer(i, v)
 	kvms[v].inject = 1
 }
 
-/* Of irqfd @i in VM @v, in a step of its own. */
+/* Inject or defer the event of irqfd @i in VM @v, in a step of its own. */
 inline irqfd_event(i, v)
 {
 	atomic {
@@ -423,7 +426,7 @@ inline irqfd_wakeup_take(e)
 	i = eventfds[e].first - 1;
 	use_irqfd(i);
 	v = irqfds[i].vm;
-#ifdef BREAK_NEW	/* takes what there is no VM for yet */
+#ifdef BREAK_NEW	/* takes an event while vm is still NULL */
 	if
 	:: !irqfds[i].ending -> irqfd_take(i, e)
 	:: else
@@ -465,7 +468,7 @@ inline kvm_irqfd_bypass_stop(i)
 	}
 }
 
-/* Reads the counter, and drops that. */
+/* The C code reads the counter and drops the count; here there must be none. */
 inline irqfd_stop_events(i)
 {
 	atomic {
@@ -487,10 +490,10 @@ inline irqfd_leave_queue(i)
 	}
 }
 
-/* Is there one on its way out, of a DEASSIGN?  Under the queue's lock. */
+/* Does a DEASSIGN end the irqfd on the queue?  Under the queue's lock. */
 #define some_ending(e)	(eventfds[e].first && first_of(e).owned && first_of(e).vm)
 
-/* Woken by irqfd_leave_queue(). */
+/* irqfd_leave_queue() wakes the caller. */
 inline irqfd_wait_for_end(e)
 {
 #ifndef BREAK_OVERLAP	/* doesn't */
@@ -509,7 +512,7 @@ inline irqfd_wait_for_end(e)
 #endif
 }
 
-/* The first half of irqfd_quiesce(), which drops what it takes */
+/* The first half of irqfd_quiesce(), which drops the count that it takes */
 inline irqfd_leave(i)
 {
 	atomic {
@@ -557,7 +560,7 @@ inline irqfd_quiesce(i)
 	irqfd_settle(i)
 }
 
-/* Under irqfds.lock, which is let go of after the last use of the VM. */
+/* Under irqfds.lock; its unlock is the last use of the VM. */
 inline irqfd_leave_vm(i)
 {
 	atomic {
@@ -571,7 +574,7 @@ inline irqfd_leave_vm(i)
 	atomic {
 		unlock_items(v)
 	};
-#ifndef BREAK_WAKE	/* wakes nobody */
+#ifndef BREAK_WAKE	/* doesn't wake VM close */
 	atomic {
 		wake_up_var(v)
 	}
@@ -644,7 +647,7 @@ end:	do
 	od
 }
 
-/* The work may be through with the irqfd before it is queued for it. */
+/* If the work runs already, it may have ended the irqfd before it is queued again. */
 inline irqfd_end_later(i)
 {
 	atomic {
@@ -679,7 +682,7 @@ inline irqfd_end(i)
 #endif
 	irqfd_stop_events(i);
 	ret = OK;
-#ifdef BREAK_DEASSIGN	/* leaves it to the work, and returns */
+#ifdef BREAK_DEASSIGN	/* leaves the end to the work, and returns */
 	irqfd_end_later(i)
 #else
 	if
@@ -705,8 +708,8 @@ inline irqfd_end(i)
 }
 
 /*
- * In the wake-up, the queue locked.  Left to work is what has to wait, for the
- * inject work or for others that aren't here.
+ * In the wake-up, with the queue locked.  An end that has to wait, for the inject work
+ * or for reasons that this model doesn't have, is left to work.
  */
 inline irqfd_hang_up(f)
 {
@@ -714,14 +717,14 @@ inline irqfd_hang_up(f)
 	irqfd_own(i);
 	if
 	:: got ->
-#ifndef BREAK_STAY	/* stays on the queue until the work is through with it */
+#ifndef BREAK_STAY	/* stays on the queue until the work ends it */
 		atomic {
 			use_irqfd(i);
 			eventfds[f].first = 0
 		};
 #endif
 		if
-#ifdef BREAK_HANGUP	/* ends it whatever there is to wait for */
+#ifdef BREAK_HANGUP	/* ends it though there may be something to wait for */
 		:: true ->
 #else
 		:: kvm_irqfd_idle(i) && !irqfds[i].token ->
@@ -743,14 +746,14 @@ inline next_on(which, v)
 	od
 }
 
-/* debugfs: looks at one of those that there are. */
+/* debugfs: reads one of the VM's irqfds. */
 proctype reader(byte k)
 {
 	byte n = 0;
 
 	if
 	:: atomic {
-		/* It keeps the VM, but not open. */
+		/* debugfs' file keeps the VM allocated, but not open. */
 		kvms[k].mem == THERE ->
 		read_lock();
 		next_on(ITEMS, k)
@@ -845,7 +848,7 @@ inline kvm_irqfd_release(k)
 		:: else -> break
 		od;
 
-#ifndef BREAK_WAIT	/* goes while a hang-up has an irqfd of this VM */
+#ifndef BREAK_WAIT	/* frees the VM while a hang-up has an irqfd of it */
 		do
 		:: atomic {
 			kvms[k].waiting = 1;
@@ -861,13 +864,13 @@ inline kvm_irqfd_release(k)
 #endif
 	:: else
 	fi;
-#ifndef BREAK_WORK	/* goes while the work is queued for nothing */
+#ifndef BREAK_WORK	/* frees the VM while work is queued that finds no irqfd */
 	!kvms[k].inject && !kvms[k].injecting;
 	!kvms[k].shutdown && !kvms[k].shutting
 #endif
 }
 
-/* That a vCPU's file may keep the VM longer is no help that one could count on. */
+/* A vCPU's file may keep the VM longer, but it may also be closed already. */
 inline close_vm(k)
 {
 	kvms[k].open = 0;
@@ -890,7 +893,7 @@ proctype vm_closer(byte k)
 	close_vm(k)
 }
 
-/* The ioctls.  @ret: EBADF if one of the fds is closed, else they hold both files. */
+/* The ioctls.  @ret: EBADF if one of the fds is closed, else the ioctl holds both files. */
 inline get_files(k, f)
 {
 	atomic {
@@ -912,7 +915,10 @@ inline put_files(k, f)
 	}
 }
 
-/* Afterwards @found is the one to end, @met one that another call ends, plus 1. */
+/*
+ * Sets @found to the number plus 1 of the irqfd that the caller owns now, @met to that of
+ * an irqfd that another call ends.
+ */
 inline irqfd_search(k, f)
 {
 #ifdef BREAK_SEARCH	/* looks, then locks */
@@ -984,7 +990,7 @@ inline irqfd_alloc(a, k, f)
 	}
 }
 
-/* Tries again when it has waited for a DEASSIGN. */
+/* After a wait for a DEASSIGN the assign tries again. */
 inline irqfd_claim(a, f)
 {
 	do
@@ -1018,8 +1024,8 @@ inline irqfd_claim(a, f)
 }
 
 /*
- * A host without bypass has no consumers; ENDS is about such a one, where a hang-up
- * that finds nothing to wait for ends the irqfd in the wake-up.
+ * A host without bypass has no consumers.  ENDS models such a host: there a hang-up that
+ * has nothing to wait for ends the irqfd in the wake-up.
  */
 inline kvm_irqfd_bypass_start(a, f)
 {
@@ -1055,7 +1061,7 @@ inline irqfd_publish(a, k, f)
 		lock_wqh(f)
 	};
 #endif
-#ifndef BREAK_DRAIN	/* leaves what is in the counter */
+#ifndef BREAK_DRAIN	/* leaves the count in the counter */
 	atomic {
 		use_irqfd(a);
 		irqfd_take(a, f);
@@ -1091,7 +1097,7 @@ inline kvm_irqfd_assign(a, k, f)
 #ifdef ATTACH_FAILS
 		:: ret == OK ->
 			ret = ENOMEM;
-#ifdef BREAK_FAIL	/* takes what is in the counter along */
+#ifdef BREAK_FAIL	/* takes the count from the counter */
 			irqfd_leave(a);
 #else
 			/* remove_wait_queue() */
@@ -1147,8 +1153,8 @@ proctype signaller(byte on)
 
 #ifdef WRITER
 /*
- * A wake-up wakes no writer: none can have gone to sleep while the irqfd was LIVE.
- * The file stays for as long as the writer is in there.
+ * A wake-up needn't wake a writer: none can have gone to sleep while the irqfd was LIVE.
+ * The writer holds the file.
  */
 proctype writer(byte on)
 {
@@ -1215,8 +1221,8 @@ proctype fd_closer(byte on)
 
 #if defined(ENDS) || defined(KILLED)
 /*
- * All that can end one irqfd, at once, from its beginning on; with KILLED fatal signals
- * may end the waits.
+ * All that can end one irqfd, at once, beginning during its assign.  With KILLED, fatal
+ * signals may end the waits.
  */
 proctype user(byte me)
 {
@@ -1232,7 +1238,7 @@ proctype user(byte me)
 #endif
 
 #ifdef WRITER
-/* One irqfd's life, and a writer who may find the counter full. */
+/* One irqfd's life, and a writer that may find the counter full. */
 proctype user(byte me)
 {
 	byte i, v, e, ret, found, met;
@@ -1245,8 +1251,8 @@ proctype user(byte me)
 
 #ifdef REBIND
 /*
- * Two DEASSIGNs; the one that ends it, and isn't killed, gives the eventfd to another
- * VM.
+ * Two DEASSIGNs.  The user whose DEASSIGN ends the irqfd, and isn't killed, then assigns
+ * the eventfd to another VM.
  */
 proctype user(byte me)
 {
@@ -1268,7 +1274,7 @@ proctype user(byte me)
 #endif
 
 #ifdef ANEW
-/* A DEASSIGN, and another VM that wants the eventfd meanwhile; no VM closes. */
+/* A DEASSIGN, and an assign of the eventfd to another VM meanwhile; no VM closes. */
 proctype user(byte me)
 {
 	byte i, v, e, ret, found, met;
@@ -1285,7 +1291,7 @@ proctype user(byte me)
 #endif
 
 #ifdef CONTEND
-/* Two VMs want one eventfd. */
+/* Two VMs assign one eventfd. */
 proctype user(byte me)
 {
 	byte v, e, ret;
@@ -1296,7 +1302,7 @@ proctype user(byte me)
 #endif
 
 #ifdef REUSE
-/* When a VM has closed the next one has the eventfd. */
+/* When a VM has closed, another VM can assign the eventfd. */
 proctype user(byte me)
 {
 	byte v, n, e, ret;
@@ -1325,7 +1331,7 @@ init {
 	byte k;
 
 	atomic {
-		/* First those who never end. */
+		/* First the processes that never end. */
 		for (k : 0 .. VMS - 1) {
 			run inject_work(k);
 			run shutdown_work(k)
@@ -1360,10 +1366,10 @@ init {
 #endif
 	}
 
-	/* When nothing moves any more all have ended, and nothing is left. */
+	/* When no process can run any more, all have ended, and nothing is left. */
 	timeout;
 #ifdef WRITER
-	/* Who has no irqfd to take it has user space to read it. */
+	/* Without an irqfd, user space reads the counter. */
 	atomic {
 		assert(!eventfds[0].sleeper || eventfds[0].count);
 		eventfds[0].count = 0;

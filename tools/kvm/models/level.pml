@@ -1,80 +1,81 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds: virt/kvm/irqfd_level.c, and of arch/x86/kvm/level_irq.c what an
- * unmask does; to be read beside them.  Names are those of the C where it has one;
- * tests/models does the search.
+ * A model of level irqfds: virt/kvm/irqfd_level.c, and the unmask in
+ * arch/x86/kvm/level_irq.c; to be read beside them.  Names are those of the C code
+ * where it has one.  tests/models runs Spin on it.
  *
- * Who runs
- * --------
- *	user		KVM_IRQFD, the works and VM close, as far as they call in
- *			here: kvm_irqfd_level_attach() before an irqfd is LIVE;
- *			when it is quiesced kvm_irqfd_level_detach(), a grace
- *			period, kvm_irqfd_level_free().  VM close detaches first
- *			and lowers again when it has quiesced
- *	guest		takes interrupts, looks after some of the devices or none,
- *			and acknowledges: kvm_irqfd_level_acked()
- *	unmasker	unmasks the pin: kvm_ioapic_withhold(), level_irq_resample_pin().  With
- *			RESTORE the line is up by a state that user space has set,
- *			which doesn't tell that it's level irqfds' (line is 0), and
- *			the device has signalled before that
- *	router		KVM_SET_GSI_ROUTING, the GSI having had no route before:
+ * To tell an irqfd is to signal its resamplefd.
+ *
+ * Processes
+ * ---------
+ *	user		KVM_IRQFD, the works and VM close, as far as they call this
+ *			code: kvm_irqfd_level_attach() before an irqfd is LIVE; after
+ *			it is quiesced kvm_irqfd_level_detach(), a grace period and
+ *			kvm_irqfd_level_free().  VM close detaches first, and lowers
+ *			the line again after it has quiesced
+ *	guest		takes interrupts, serves some of the devices or none, and
+ *			acknowledges: kvm_irqfd_level_acked()
+ *	unmasker	unmasks the pin: kvm_ioapic_withhold(),
+ *			level_irq_resample_pin().  With RESTORE the line is up by a
+ *			state that user space has set.  That state doesn't say that
+ *			level irqfds raised it (line is 0), and the device has
+ *			signalled before it
+ *	router		KVM_SET_GSI_ROUTING, which gives the GSI its first route:
  *			kvm_irqfd_level_rerouted()
  *	worker		irqfd_resample_work(), for an acknowledge that may not signal
- *	device		one for each irqfd, with kvm_irqfd_level_raise().  It
- *			signals once, and then only if it still, or again, wants
- *			service when it is told through the resamplefd, as VFIO does
- *			with INTx
+ *	device		one for each irqfd, with kvm_irqfd_level_raise().  It signals
+ *			once.  When it is told, it signals again if it still, or
+ *			again, wants service, as VFIO does with INTx
  *
  * What must hold
  * --------------
- * - No raise is swallowed: who lowers the line tells all who had raised it and
- *   are still attached, and tells them afterwards (check_told()).  An acknowledge
- *   does that once if there is anybody who has raised (guest).  Hence, when
- *   nothing moves any more, no device of a LIVE irqfd wants service (init).
- * - An irqfd that goes leaves no line up: not the last one (detach), and not
- *   those of a VM that is closed (init).
- * - Memory: no irqfd or resampler is used when it is freed, or freed twice, and
- *   none is left over (use_*(), init).
- * - Nobody waits for ever: Spin's invalid end states.
+ * - No raise is lost: a process that lowers the line tells, after that, each irqfd
+ *   that had raised it and is still attached (check_told()).  An acknowledge finds a
+ *   resampler if any attached irqfd has raised (guest).  Hence, when no process can
+ *   run any more, no device of a LIVE irqfd wants service (init).
+ * - An irqfd that ends leaves no line up: not the GSI's last one (detach), and not
+ *   those of a VM that closes (init).
+ * - Memory: no irqfd or resampler is used after it was freed, or freed twice, and
+ *   none is left at the end (use_*(), init).
+ * - No process waits for ever: Spin's invalid end states.
  *
- * The four-step race of two who share a source id is in REPLACE: the old one is
- * off the list, a new one is there, an acknowledge lowers and tells the new one,
- * who raises again; another one, that began with the old one, lowers once more.
+ * REPLACE has the four-step race of two irqfds that share a source id.  The old one
+ * is off the list and a new one is there.  An acknowledge lowers the line and tells
+ * the new one, which raises again.  Another acknowledge, which began with the old
+ * one, lowers once more.
  *
- * What is left out, and why nothing is missed for it
- * --------------------------------------------------
- * Weak memory: a raise and a lowering are under the irqchip's lock, and that is
- * what orders "attached, then raised" against "lowered, then looked up".  Lists are
- * changed under a mutex and published by one store each.  Where there are
- * barriers, for the router, they make it what it is here.
+ * What is left out, and why that hides no failure
+ * -----------------------------------------------
+ * Weak memory: a raise and a lowering take the irqchip's lock, which orders
+ * "attached, then raised" against "lowered, then looked up".  Lists are changed under
+ * a mutex, and each change is published by one store.  The router and a raise have
+ * barriers, so they see each other's stores in the order that is modelled.
  *
- * Other GSIs: they share resampler_lock, under which nothing is waited for but
- * the irqchip's lock.  Other sources of the line: they have a bit each in the
- * irqchip.  The split irqchip: a message in service is a line that is up.
+ * Other GSIs: they share resampler_lock, and its holder waits for no other lock but
+ * the irqchip's.  Other sources of the line: each has a bit in the irqchip.  The split
+ * irqchip: a message in service corresponds to a line that is up.
  *
- * An irqfd's life is irqfd.pml's.  From there: it can raise from when it is
- * published, which is after it was attached, until it was quiesced, which is
- * before it is detached, but in VM close.
+ * An irqfd's life is in irqfd.pml.  It is published after it was attached, and
+ * quiesced before it is detached, except in VM close; in between it can raise.
  *
- * Acknowledges: an IOAPIC has one at a time for a pin, but a GSI may be on the
- * PIC's as well.  With OVERLAP they overlap as they like.
+ * Acknowledges: an IOAPIC has one at a time for a pin, but a GSI may be routed to the
+ * PIC as well.  With OVERLAP, acknowledges overlap freely.
  *
- * irqfds[] and resamplers[] are objects in memory, not places for them: none is
- * used twice.  A pointer is a number, and 0 is NULL.
+ * irqfds[] and resamplers[] are objects in memory, not slots for them: none is used
+ * twice.  A pointer is a number, and 0 is NULL.
  *
  * How large a step is
  * -------------------
- * A step has at most one access that another process may interfere with.  The
- * mutex is held over several, because readers take no lock.
+ * A step has at most one access that another process may interfere with.  The mutex
+ * is held over several steps, because readers take no lock.
  *
- * BREAK_* are mistakes that one could make; tests/models has the list, and each
- * has to be found.
+ * BREAK_* are possible mistakes.  tests/models has their list, and Spin must find each.
  */
 
 /*
- * The configurations, see the end.  TIMES is how often a device comes to want
- * service; more of it with -D, for who has the time.  Those beyond WANTING never
- * do, and are only told.
+ * The configurations, see the end.  TIMES is how often a device begins to want service;
+ * -DTIMES=n searches more, and takes longer.  Devices beyond WANTING never want service,
+ * and are only told.
  */
 #if defined(REPLACE)
 #define IRQFDS		2
@@ -123,7 +124,7 @@
 #define WANTING	2
 #endif
 
-/* All of them have two users. */
+/* Each configuration has two users at most. */
 #define USERS	2
 
 /* mem */
@@ -142,7 +143,7 @@ typedef irqfd_t {
 	/* Its device: */
 	bit wants;		/* service */
 	bit masked;		/* has signalled and waits to be told */
-	byte again;		/* how often it will want service yet */
+	byte again;		/* how often it will still want service */
 };
 
 typedef resampler_t {
@@ -164,11 +165,11 @@ bit closing;			/* kvm_irqfd_release() has begun */
 bit working;			/* irqfd_resample_work() runs */
 bit resampler_lock;
 
-/* The irqchip; its lock is held for a step. */
+/* The irqchip; a step holds its lock. */
 bit line;			/* this source's level */
 bit irr;			/* the irqchip has an interrupt for the guest */
 
-/* For what must hold only, by bits for irqfds: */
+/* For the assertions only, a bit for each irqfd: */
 byte attached;
 byte raised;			/* since the line was last lowered */
 
@@ -184,8 +185,8 @@ inline mutex_lock()
 }
 
 /*
- * kvm_irqfd_srcu: a grace period waits for the readers that there are when it
- * begins.  Readers are whoever tells; users wait.
+ * kvm_irqfd_srcu: a grace period waits for the readers that are there when it begins.
+ * The processes that tell are readers; users wait.
  */
 byte readers;
 byte wait_for[USERS];
@@ -202,7 +203,7 @@ inline srcu_read_unlock(who)
 	wait_for[1] = wait_for[1] & ~B(who)
 }
 
-/* kvm_set_irq(..., 0): whose raise is it that this takes down? */
+/* kvm_set_irq(..., 0); @mine: the irqfds whose raise it takes down */
 inline lower()
 {
 	mine = raised & attached;
@@ -211,7 +212,7 @@ inline lower()
 	irr = 0
 }
 
-/* Each that is still attached has been told since. */
+/* Each of these irqfds that is still attached has been told since. */
 inline check_told()
 {
 	assert(!(mine & attached));
@@ -221,8 +222,8 @@ inline check_told()
 /* Acknowledge */
 
 /*
- * When it is told it signals again at once if it has to: that somebody hears of
- * it later is the same as that the event waits longer.
+ * A device that is told signals at once if it wants service.  A device that reacts
+ * later is the same as an event that waits longer.
  */
 inline tell(a)
 {
@@ -230,7 +231,7 @@ inline tell(a)
 	irqfds[a].signalled = irqfds[a].signalled | irqfds[a].wants
 }
 
-/* Each that is on the list now. */
+/* Tell each irqfd that is on the list now. */
 inline signal_all(list)
 {
 	atomic {
@@ -253,10 +254,10 @@ inline signal_all(list)
 	od
 }
 
-/* Tells who is there now, whoever was when it began: @r0. */
+/* Tell the irqfds of the GSI's present resampler; @r0 was it when the acknowledge began. */
 inline tell_gsi()
 {
-#ifdef BREAK_OWN_LIST	/* tells who was */
+#ifdef BREAK_OWN_LIST	/* tells those of @r0 */
 	r = r0;
 #else
 	r = by_gsi;
@@ -305,9 +306,9 @@ proctype guest(byte me)
 
 end:	do
 	:: atomic {
-		/* With nobody to tell it would go round for ever. */
+		/* Without irqfds in a closing VM the loop would never end. */
 		irr && (by_gsi || !closing) ->
-		/* The handler: which of the devices does it look after? */
+		/* The handler serves any of the devices. */
 		i = 1;
 		do
 		:: i <= IRQFDS -> irqfds[i].wants = 0; i++
@@ -337,13 +338,13 @@ proctype unmasker(byte me)
 
 end:	atomic {
 #if defined(RESTORE)
-		/* Without irqfds it would go round for ever. */
-#ifdef BREAK_SOURCE	/* takes back what is known to be level irqfds' */
+		/* Only with irqfds: without them this KVM lowers nothing. */
+#ifdef BREAK_SOURCE	/* takes back only what level irqfds are known to have raised */
 		irr && by_gsi && line ->
 #else
 		irr && by_gsi ->
 #endif
-		/* The handler, with the pin masked and acknowledged. */
+		/* The handler serves the device; the pin is masked and acknowledged. */
 		irqfds[1].wants = 0;
 #else
 		irr ->
@@ -358,7 +359,7 @@ end:	atomic {
 		srcu_read_lock(me);
 		r0 = by_gsi
 	};
-#ifdef BREAK_EARLY_TELL	/* tells with routes still to be lowered */
+#ifdef BREAK_EARLY_TELL	/* tells while routes are still to be lowered */
 	mine = before;
 	tell_gsi();
 #endif
@@ -462,7 +463,7 @@ inline kvm_irqfd_level_attach(a)
 	}
 }
 
-/* list_del_rcu(): who stands on it may go on from there. */
+/* list_del_rcu(): a reader that is at @a can still follow its next pointer. */
 inline list_del_irqfd(a)
 {
 	if
@@ -479,7 +480,7 @@ inline list_del_irqfd(a)
 	attached = attached & ~B(a)
 }
 
-/* With the mutex, or without if it's a mistake. */
+/* With the mutex held, except in BREAK_UNLOCKED. */
 inline lower_for(a)
 {
 	atomic {
@@ -494,8 +495,8 @@ inline lower_for(a)
 		};
 		if
 		:: was_up && !irqfds[a].retired && !closing ->
-			/* Who tells is a reader, but holds off no one. */
-#ifndef BREAK_STAY	/* leaves the others alone */
+			/* The mutex protects this walk; no grace period waits for it. */
+#ifndef BREAK_STAY	/* doesn't tell the others */
 			signal_all(r);
 #endif
 			check_told()
@@ -517,7 +518,7 @@ inline kvm_irqfd_level_detach(a)
 	};
 	if
 	:: !resamplers[r].first ->
-#ifndef BREAK_ERASE	/* can still be looked up when the mutex is dropped */
+#ifndef BREAK_ERASE	/* readers still find it when the mutex is dropped */
 		by_gsi = 0;
 #endif
 		irqfds[a].retired = 1
@@ -531,7 +532,7 @@ inline kvm_irqfd_level_detach(a)
 #endif
 	resampler_lock = 0;
 
-#ifdef BREAK_UNLOCKED	/* takes the line down without the mutex */
+#ifdef BREAK_UNLOCKED	/* lowers the line without the mutex */
 	lower_for(a);
 #endif
 #ifdef BREAK_ERASE
@@ -556,7 +557,7 @@ inline synchronize_srcu()
 /* kvm_irqfd_level_close() */
 inline close_line(a)
 {
-#ifndef BREAK_CLOSE	/* leaves it to detach */
+#ifndef BREAK_CLOSE	/* leaves the lowering to detach */
 	atomic {
 		was_up = resamplers[irqfds[a].resampler].up;
 		resamplers[irqfds[a].resampler].up = 0
@@ -575,7 +576,7 @@ inline close_line(a)
 #endif
 }
 
-/* With it goes what irqfd_put_all() does. */
+/* This includes what irqfd_put_all() does. */
 inline kvm_irqfd_level_free(a)
 {
 	atomic {
@@ -583,7 +584,7 @@ inline kvm_irqfd_level_free(a)
 		r = irqfds[a].resampler;
 		use_resampler(r);
 		resamplers[r].users--;
-#ifdef BREAK_RETIRED	/* goes with who was detached last */
+#ifdef BREAK_RETIRED	/* frees the resampler with the irqfd that was detached last */
 		if
 		:: !irqfds[a].retired -> r = 0
 		:: else
@@ -626,7 +627,7 @@ inline begin(a)
 #endif
 }
 
-/* irqfd_quiesce(): no more events, and those that there were are through. */
+/* irqfd_quiesce(): no more events, and the earlier ones are injected. */
 inline quiesce(a)
 {
 	irqfds[a].live = 0;
@@ -670,7 +671,7 @@ end:	do
 		irqfds[a].busy = 1;
 		r = irqfds[a].resampler
 #if defined(BATCH) || defined(REROUTE)
-	   /* It matters there how long it takes. */
+	   /* In these configurations a raise takes several steps. */
 	   };
 #ifdef REROUTE
 	   goes = routed;
@@ -722,7 +723,10 @@ proctype user(byte me)
 #endif
 
 #if defined(OVERLAP) || defined(UNMASK)
-/* One goes, another one comes; two acknowledge, or one does and one unmasks. */
+/*
+ * One irqfd goes and another one comes, with two acknowledges, or with an acknowledge and
+ * an unmask.
+ */
 proctype user(byte me)
 {
 	byte r, i, mine;
@@ -739,7 +743,7 @@ proctype user(byte me)
 #endif
 
 #ifdef SHARE
-/* The list has up to three, and one of them goes. */
+/* The GSI has up to three irqfds, and one of them, or two, go. */
 proctype user(byte me)
 {
 	byte r, i, mine;
@@ -761,7 +765,7 @@ proctype user(byte me)
 #endif
 
 #ifdef BATCH
-/* VM close: one wait for two, while a hang-up ends the third. */
+/* VM close ends two irqfds with one grace period, while a hang-up ends a third. */
 proctype user(byte me)
 {
 	byte r, i, mine;
@@ -795,7 +799,7 @@ proctype user(byte me)
 #endif
 
 #if defined(REROUTE) || defined(RESTORE)
-/* One that is there, or comes, while the GSI gets its route or is unmasked. */
+/* An irqfd is there, comes or goes while the GSI gets its route or is unmasked. */
 proctype user(byte me)
 {
 	byte r, i, mine;
@@ -824,13 +828,13 @@ init {
 
 	atomic {
 #ifdef RESTORE
-		/* A state has the line up, and another VM's irqfd had raised it. */
+		/* A restored state has the line up: the irqfd had raised it in another VM. */
 		irr = 1;
 		raised = B(1);
 		irqfds[1].wants = 1;
 		irqfds[1].masked = 1;
 #endif
-		/* First those who never end. */
+		/* First the processes that never end. */
 #if GUESTS
 		for (k : 0 .. GUESTS - 1) {
 			run guest(k)
@@ -857,7 +861,7 @@ init {
 #endif
 	}
 
-	/* When nothing moves any more ... */
+	/* When no process can run any more: */
 	timeout;
 	_nr_pr <= 1 + GUESTS + IRQFDS + UNMASKERS + WORKERS;
 	atomic {

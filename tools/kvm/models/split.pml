@@ -1,51 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Level irqfds with a split irqchip: arch/x86/kvm/split_level.c, and of x86.c what
- * a vCPU does with a request; to be read beside them.  Names are those of the C
- * where it has one; tests/models does the search.
+ * A model of level irqfds with a split irqchip: arch/x86/kvm/split_level.c, and x86.c's
+ * handling of a vCPU's requests; to be read beside them.  Names are those of the C code
+ * where it has one.  tests/models runs Spin on it.
  *
- * Who runs
- * --------
+ * To tell the device is to signal its resamplefd.
+ *
+ * Processes
+ * ---------
  *	worker		kvm_arch_irqfd_level_raise(), for a device that signals when it
  *			is told, and TIMES times in all
  *	vcpu		scans, enters the guest, takes an interrupt, sends the EOI
- *	router		KVM_SET_GSI_ROUTING: the pin's message has the other vector, and
- *			with MASKED the pin is masked in between
+ *	router		KVM_SET_GSI_ROUTING: the pin's message gets the other vector,
+ *			and with MASKED the pin is masked in between
  *
  * What must hold
  * --------------
- * - No EOI of a message passes unseen: when nothing moves any more, nothing is in
+ * - KVM sees each EOI of a message: when no process can run any more, nothing is in
  *   service, and the device has been told as often as it has signalled (init).
  * - The worker doesn't wait for ever with the lock held: Spin's invalid end states.
  *
- * What is left out, and why nothing is missed for it
- * --------------------------------------------------
- * Weak memory: "emptied the set, then looked for messages" and "noted the message,
- * then looked at the set" have the same lock between them.  A request and the mode
- * of the vCPU have full barriers in kvm_make_vcpus_request_mask() and in
- * vcpu_enter_guest(), and are here in one order for all.
+ * What is left out, and why that hides no failure
+ * -----------------------------------------------
+ * Weak memory: the same lock orders "emptied the set, then looked for messages" against
+ * "noted the message, then looked at the set".  kvm_make_vcpus_request_mask() and
+ * vcpu_enter_guest() have full barriers between a request and the vCPU's mode, so all
+ * processes see them in one order.
  *
- * Several vCPUs: each has a set and requests of its own, and the worker treats one
+ * Several vCPUs: each has a set and requests of its own, and the worker handles one
  * after the other before it sends.  Several pins: each has a message of its own, and
  * the lock is the same.
  *
- * That a vector isn't handled for ever: what a scan finds too much does no harm
- * here.  A GSI that gets its first route is level.pml's.
+ * Whether a vector stays in the set too long: a vector too many does no harm here.  A
+ * GSI that gets its first route is in level.pml.
  *
- * A local APIC that gets another state, or another id, while a message is on its
- * way; nested guests; AVIC, which goes by the trigger mode and by no set.
+ * A local APIC that gets another state, or another id, while a message is on its way;
+ * nested guests; AVIC, which goes by the trigger mode instead of the set.
  *
  * How large a step is
  * -------------------
  * A step has at most one access that another process may interfere with.
  *
- * BREAK_* are mistakes that one could make; tests/models has the list, and each
- * has to be found.
+ * BREAK_* are possible mistakes.  tests/models has their list, and Spin must find each.
  */
 
 /*
- * The configurations: an interrupt that is taken when the guest is entered, or one
- * that is posted to a vCPU in the guest (POSTED), or the former with a pin that is
+ * The configurations: the vCPU takes an interrupt when it enters the guest; or an
+ * interrupt is posted to a vCPU in the guest (POSTED); or the former with a pin that is
  * masked in between (MASKED).
  */
 #ifndef TIMES
@@ -72,8 +73,8 @@ byte handled = FIRST;		/* ioapic_handled_vectors, as the hardware has it */
 byte pir, irr, isr;
 
 bit signalled = 1;
-byte again = TIMES;		/* how often the device will signal yet */
-bit routing;			/* the router isn't through */
+byte again = TIMES;		/* how often the device will still signal */
+bit routing;			/* the router still runs */
 
 inline spin_lock()
 {
@@ -81,7 +82,7 @@ inline spin_lock()
 	lock = 1
 }
 
-/* Until it has left the guest, which it doesn't enter with a request. */
+/* Waits until the vCPU has left the guest; it doesn't enter it with a request. */
 inline make_request()
 {
 	request = 1;
@@ -91,9 +92,9 @@ inline make_request()
 inline make_handled(v)
 {
 	if
-#if defined(BREAK_NEW)		/* trusts that a new table has been scanned */
+#if defined(BREAK_NEW)		/* assumes that the vCPU has scanned a new table */
 	:: !(handled & v) && v != table ->
-#elif defined(BREAK_OLD)	/* trusts that an old one isn't used any more */
+#elif defined(BREAK_OLD)	/* assumes that an old table isn't used any more */
 	:: !(handled & v) && v == table ->
 #else
 	:: !(handled & v) ->
@@ -112,7 +113,7 @@ inline send_message(v)
 #endif
 }
 
-/* The device signals when it is told, but not for ever. */
+/* The device signals when it is told, but only so many times. */
 inline tell()
 {
 	atomic {
@@ -131,7 +132,7 @@ end:	do
 		signalled = 0;
 		reading = 1
 	   };
-#ifdef BREAK_STRAND	/* first, and takes it back when it has sent */
+#ifdef BREAK_STRAND	/* sets it before it looks, and clears it when it has sent */
 	   stranded = 1;
 	   v = table;
 #else
@@ -154,7 +155,7 @@ end:	do
 	   if
 	   :: !noted ->
 		noted = v;
-#ifndef BREAK_LATE	/* asks when it has been sent */
+#ifndef BREAK_LATE	/* requests the scan after it has sent */
 		make_handled(v);
 #endif
 		send_message(v);
@@ -179,7 +180,7 @@ inline scan()
 {
 	request = 0;
 	before = handled;
-#ifdef BREAK_EMPTY	/* looks for messages, and then empties the set */
+#ifdef BREAK_EMPTY	/* looks for messages first, and empties the set after that */
 	found = noted;
 	handled = found;
 #else
@@ -197,7 +198,7 @@ inline scan()
 	atomic {
 		spin_lock()
 	};
-#ifdef BREAK_PENDING	/* only what is pending */
+#ifdef BREAK_PENDING	/* only messages that are in the local APIC */
 	found = noted & (irr | isr);
 #else
 	found = noted;
@@ -229,7 +230,7 @@ end:	do
 		!in_guest && !request && irr && !isr ->
 		take(irr)
 	   }
-	/* Sets the mode, looks for requests, and stays out if there is one. */
+	/* The vCPU sets its mode and looks for requests; with a request it doesn't enter. */
 	:: atomic {
 		!in_guest && !request && (!irr || isr) ->
 		in_guest = 1;
@@ -240,7 +241,7 @@ end:	do
 		in_guest && pir && !isr ->
 		take(pir)
 	   }
-	/* Kicked, or to take an interrupt. */
+	/* The vCPU is kicked, or leaves to take an interrupt. */
 	:: atomic {
 		in_guest && (request || (irr && !isr)) ->
 		in_guest = 0
@@ -267,7 +268,7 @@ end:	do
 		if
 		:: v && !table ->
 			stranded = 1;
-#ifndef BREAK_LOOK	/* and doesn't look again */
+#ifndef BREAK_LOOK	/* doesn't look at the table again */
 			if
 			:: table -> tell()
 			:: else
@@ -315,7 +316,7 @@ init {
 		run router()
 	}
 
-	/* When nothing moves any more ... */
+	/* When no process can run any more: */
 	timeout;
 	atomic {
 		assert(!routing);
