@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What all parts of the lab's runner share."""
+"""Shared parts of the lab's runner."""
 
 import os
 import time
@@ -9,7 +9,7 @@ BUILD = os.path.join(TOP, "build")
 LAB = os.path.join(BUILD, "lab")
 
 
-# Files of one kind that stay in build/lab; modules change often while they are written.
+# How many files of each kind stay in build/lab; modules change often in development.
 KEEP = {"base": 12, "init": 2, "vmlinux": 4}
 YOUNG = 600
 
@@ -19,7 +19,7 @@ class Trouble(Exception):
 
 
 def identity(path):
-    """What changes when the file does."""
+    """A text that changes when the file does."""
     st = os.stat(path)
     return f"{os.path.realpath(path)} {st.st_size} {st.st_mtime_ns}\n"
 
@@ -27,8 +27,8 @@ def identity(path):
 def kept(name, make):
     """The path of a file in build/lab; MAKE writes it, given a file object, if it isn't there.
 
-    NAME is KIND-KEY and its key stands for all that the content depends on, so
-    runs side by side can do without a lock: whoever is last writes the same.
+    NAME is KIND-KEY, and the key depends on all that the content depends on. So
+    runs side by side need no lock: each writes the same content.
     """
     path = os.path.join(LAB, name)
     try:

@@ -5,9 +5,9 @@
 Usage: lab/coverage.py [DIRECTORY]	default build/coverage
 
 The directory has the guest's .gcda files; their .gcno are in build/kernels/gcov.
-The report goes to DIRECTORY/report: per file how much, then each line and branch
-that was missed.  What may be missed, and why, stands in lab/coverage-missed, how
-much must be reached in lab/coverage-floor.
+The report goes to DIRECTORY/report: the figures of each file, then each line and
+branch that was missed.  lab/coverage-missed lists what may be missed, and why;
+lab/coverage-floor has the percentages that must be reached.
 """
 
 import json
@@ -38,7 +38,7 @@ def our_files():
 
 
 def gcov(directory):
-    """gcov's view of each object, decoded."""
+    """gcov's output for each object, decoded."""
     units = []
     with tempfile.TemporaryDirectory() as tmp:
         for data in sorted(f for f in os.listdir(directory) if f.endswith(".gcda")):
@@ -58,8 +58,8 @@ def gcov(directory):
     return units
 
 
-# Macros that choose, by what the compiler knows of their arguments, between ways to
-# do the same: the branches on their lines are mostly those, and aren't counted.
+# Macros that choose between two ways to do the same, by what the compiler knows of
+# their arguments: most branches on their lines are that choice, so none is counted.
 CHOOSING = re.compile(r"\b(__)?(test|set|clear)(_and_\w+)?_bit\(|\bfor_each_set_bit\(")
 
 
@@ -77,12 +77,12 @@ class Line:
         if len(taken) == len(self.branches):
             self.branches = [a + b for a, b in zip(taken, self.branches)]
         else:
-            # The same source optimised in different ways: the fuller of the two.
+            # The same source, optimised in two ways: keep the one with more branches.
             self.branches = max(taken, self.branches, key=len)
 
 
 def replaced():
-    """Weak functions of ours that the architecture has its own of: not in the module."""
+    """Our weak functions that the architecture overrides: they aren't in the module."""
     def symbols(kind, path):
         run = subprocess.run(["nm", "--defined-only", path], check=True, stdout=subprocess.PIPE,
                              text=True)
@@ -149,7 +149,7 @@ def source(path):
 
 
 def misses(files):
-    """(path, number, what, text) of all that wasn't executed."""
+    """(path, number, function, what, text) of each line that was missed, or its branches."""
     for path, lines in sorted(files.items()):
         text = source(path)
         for number, line in sorted(lines.items()):
@@ -166,7 +166,7 @@ def percent(part, whole):
 
 
 def figures(files):
-    """Of each file and of all: lines, those executed, branches, those taken."""
+    """For each file and for all: lines, executed lines, branches, taken branches."""
     rows = {}
     for path, lines in sorted(files.items()):
         branches = [b for line in lines.values() for b in line.branches]
@@ -190,7 +190,7 @@ def floor():
 
 
 def judge(directory):
-    """What tests/debug prints: [good, name, no skip, notes]."""
+    """The results that tests/debug prints: [(good, name, None, notes)]."""
     try:
         files = collect(gcov(directory), our_files())
         entries, least = allowed(), floor()

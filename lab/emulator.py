@@ -19,9 +19,9 @@ import time
 from common import Trouble, identity, kept
 from silence import asleep
 
-# A task that is hung can't be killed, and whoever waits for it would wait until the
-# machine's time is up: its report is the verdict, so it is the end too.
-# With it come the tasks that sleep so, and where the other processors are.
+# A hung task can't be killed, and a process that waits for it would wait until the
+# machine's time is up. The hung task's report is the verdict, so the kernel panics at
+# it, and prints the blocked tasks and the other processors' backtraces.
 COMMON = ("console=ttyS0,115200", "quiet", "loglevel=5", "oops=panic", "hung_task_panic=1",
           "panic_print=0x240", "printk.devkmsg=on", "log_buf_len=8M")
 PR_SET_PDEATHSIG = 1
@@ -29,7 +29,7 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 def hardware(cpu):
-    """Can this machine's processor nest, and is it of the vendor asked for?"""
+    """Can this machine's processor nest, and is it of the vendor in CPU?"""
     flag, module = {"amd": ("svm", "kvm_amd"), "intel": ("vmx", "kvm_intel")}[cpu]
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
@@ -45,9 +45,9 @@ def hardware(cpu):
 def unpacked(vmlinuz):
     """The ELF image inside VMLINUZ, kept in build/lab.
 
-    QEMU starts it by its PVH entry, and the emulated processor is spared the
-    unpacking: a second of every boot. An image that isn't packed with zstd
-    is left to unpack itself; one that isn't packed at all is taken as it is.
+    QEMU starts it by its PVH entry, so the emulated processor needn't unpack it,
+    which takes a second of every boot. An image that is packed, but not with zstd,
+    unpacks itself; an ELF image is returned as it is.
     """
     with open(vmlinuz, "rb") as f:
         image = f.read()
@@ -75,7 +75,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent():
-    """The emulator goes when the runner is killed in a way that leaves it no say."""
+    """Have the kernel kill the emulator when the runner dies, even by SIGKILL."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
@@ -83,7 +83,7 @@ class Machine:
     """One running emulator."""
 
     magic = b""                     # what comes before the first frame on the data channel
-    pulse = False                   # does the guest tell that it is alive?
+    pulse = False                   # does the guest send "alive"?
     lost = ()                       # processors that have missed a timer, see interrupt()
 
     def __init__(self, scratch):
@@ -106,7 +106,7 @@ class Machine:
             self.process.wait()
 
     def said(self):
-        """What the emulator itself had to say, without what it always says."""
+        """The emulator's own messages, without those that it always prints."""
         try:
             with open(self.messages, encoding="utf-8", errors="replace") as f:
                 lines = [x.rstrip() for x in f]
@@ -116,19 +116,19 @@ class Machine:
 
 
 class Qemu(Machine):
-    # With a thread for each processor QEMU loses its way in nested paging (7.2, and
-    # 10.0.2 of bookworm-backports): a guest's VMEXIT has the rip of the kvm-amd around
-    # it, as kvm_exit's trace shows; the guest faults there for ever or is shut down,
-    # or writes where that kernel is, which then has corrupted stacks and lost tasks,
-    # with stock modules as with ours.  Of runs of iosignalfd_stress_test with two
-    # threads, 20 s a bus, two of three were lost (one of five with 10.0.2), and none of
-    # seven with shadow paging.  On PREEMPT_RT one of irqfd_level_test's races
-    # ended 10 of 15 machines within two minutes, and none of nine.
+    # With a thread for each processor QEMU's nested paging fails (7.2, and 10.0.2 of
+    # bookworm-backports): a guest's VMEXIT has a rip of the host's kvm-amd, as
+    # kvm_exit's trace shows.  The guest faults there for ever or is shut down, or writes
+    # to the host kernel's memory, which then has corrupted stacks and lost tasks, with
+    # stock modules as with ours.  Of runs of iosignalfd_stress_test with two threads,
+    # 20 s a bus, two of three were lost (one of five with 10.0.2), and none of seven
+    # with shadow paging.  On PREEMPT_RT one of irqfd_level_test's races ended 10 of 15
+    # machines within two minutes, and none of nine with shadow paging.
     SHADOW_PAGING = "kvm_amd.npt=0"
 
-    # Seconds, where the kernel's watchdog has a timer every four.
+    # Seconds; the kernel's watchdog has a timer every four.
     WATCHDOG = 6
-    # The monitor's lines that tell where a processor is, without vectors and descriptors.
+    # The monitor's lines with a processor's registers, without vectors and descriptors.
     REGISTERS = re.compile(r"^(?:CPU#|R\w\w?\s*=|CS |GS |CR0|EFER).*", re.M)
 
     def __init__(self, scratch, opts, kernel, initrd):
@@ -142,24 +142,24 @@ class Qemu(Machine):
             accel, cpu = ["-accel", f"tcg,thread={threads}"], ["EPYC"]
         if opts.kernel == "rt" and not opts.hardware:
             # KVM on PREEMPT_RT insists on a constant TSC. The emulated processor can't
-            # say that its own is one, but Linux takes VMware's word for it, and this
-            # machine has VMware's port: it takes a serial number to be asked there.
+            # advertise one, but Linux assumes it on VMware, and this machine has
+            # VMware's port: Linux asks there if the serial number is VMware's.
             cpu = ["EPYC,-hypervisor", "-smbios", "type=1,serial=VMware-lab"]
         # The guest's init switches the other processors on (lab/init.c).
         words = [*COMMON, "panic=-1", "lab.channel=virtio", "maxcpus=1", "noreplace-smp"]
         if not opts.hardware:
-            # Both compare two clocks over some milliseconds, and an emulator that is
-            # not scheduled for that long fails them.
+            # Both checks compare two clocks over some milliseconds, and fail if the
+            # host doesn't schedule the emulator for that long.
             words += ["no_timer_check", "tsc=nowatchdog"]
         if opts.smp > 1 and not (opts.hardware or opts.one_thread):
             words.append(self.SHADOW_PAGING)
         machine, devices = "q35", []
         if opts.edu:
-            # vfio wants an IOMMU that remaps interrupts, which KVM's I/O APIC can't have.
+            # vfio needs an IOMMU that remaps interrupts, which KVM's I/O APIC can't use.
             machine += ",kernel-irqchip=split"
             devices = ["-device", "intel-iommu,intremap=on", "-device", "edu"]
             words.append("intel_iommu=on")
-        # With a processor that counts instructions it would be part of what is counted.
+        # With --icount a pulse's instructions would be counted as well.
         self.pulse = not opts.icount
         if self.pulse:
             words += ["lab.pulse", "unknown_nmi_panic"]
@@ -190,7 +190,7 @@ class Qemu(Machine):
             s.close()
 
     def threads(self):
-        """What the emulator's own threads are at: state, time in user mode and kernel."""
+        """The emulator's own threads: name, state, time in user mode and kernel, wchan."""
         out = []
         for task in glob.glob(f"/proc/{self.process.pid}/task/*"):
             try:
@@ -204,10 +204,10 @@ class Qemu(Machine):
         return out
 
     def interrupt(self):
-        """Of a machine that is silent: where are its processors?
+        """Describe where a silent machine's processors are.
 
-        The registers, as text and twice, so that it can be seen what moves; and an NMI,
-        at which the kernel panics, if it is able to.
+        Returns the registers as text, twice, to show which processor moves; and sends
+        an NMI, at which the kernel panics if it still can.
         """
         out = self.threads()
         self.monitor.settimeout(10)
@@ -238,15 +238,15 @@ class Qemu(Machine):
 
 
 class Bochs(Machine):
-    # Bochs and its debugger have a few lines to print before the guest runs.
+    # Bochs and its debugger print a few lines before the guest runs.
     magic = b"\0lab data\0"
 
     WORDS = (
-        # A guest that restarts would boot again; the runner sees the panic.
+        # Don't restart: the guest would boot again. The runner sees the panic.
         "panic=0", "lab.channel=bochs",
         # The TSC counts instructions, and so do all the other clocks.
         "tsc=reliable", "tsc_early_khz=100000", "kvm_intel.preemption_timer=0",
-        # Self tests and certificates that nobody needs here: four seconds.
+        # Self tests and certificates that the lab doesn't need: they take four seconds.
         "initcall_blacklist=jent_mod_init,load_system_certificate_list",
     )
 
@@ -303,8 +303,8 @@ APPEND {words}
 
     @staticmethod
     def _setup():
-        # Its display is a VNC server on every address of the machine. In a network
-        # of its own nobody can reach it; without one it looks for a free port.
+        # Bochs' display is a VNC server on every address of the machine. In a network
+        # namespace of its own it can't be reached; without one it takes a free port.
         if os.geteuid() != 0:
             _libc.unshare(CLONE_NEWUSER)
         _libc.unshare(CLONE_NEWNET)

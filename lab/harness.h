@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For the kselftests as the lab runs them, before anything else: the harness has a test
- * end by an alarm of the guest's clock, which goes on while the machine is busy with
- * other things.  It is left a tenth of the machine; who hangs is ended by "limit".
+ * Included before all else when the lab builds the kselftests.  Their harness ends a test
+ * by an alarm of the guest's clock, which goes on while the host runs other tasks.  So
+ * alarms take ten times as long, for a guest that gets a tenth of the host.  "limit" ends
+ * a test that hangs.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

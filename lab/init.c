@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The lab's init: makes the guest fit to live in, loads the modules, runs one
- * program and reports.
+ * The lab's init: sets the guest up, loads the modules, runs one program and
+ * reports.
  *
  * Two channels lead out.
  *
@@ -17,18 +17,18 @@
  *
  * Under QEMU both are virtio-serial ports. Under Bochs data goes to port 0xe9,
  * because its serial ports keep to their baud rate, and the verdict to ttyS1.
- * The emulator has things of its own to say where port 0xe9 goes, so a mark
- * stands before the first frame there.
+ * Bochs prints messages of its own to where port 0xe9 goes, so a mark precedes
+ * the first frame there.
  *
- * The program writes into pipes and only this process writes into the channels:
- * a program can't forge a verdict by printing one, it can open its stdout again,
- * and a write of any size is taken whole.
+ * The program writes into pipes and only this process writes into the channels.
+ * So a program can't forge a verdict by printing one, it can open its stdout again,
+ * and a write of any size arrives whole.
  *
  * What to run stands in /lab, put there by the runner: argv, env and cwd (NUL
- * terminated strings), modules (paths in order of loading), and shell when the
- * program is to be the user's terminal session on hvc0.
+ * terminated strings), modules (paths in order of loading), and shell if the
+ * program is the user's terminal session on hvc0.
  *
- * By the name of "limit" this is a program for the guest, see run_limited().
+ * Called as "limit" this is a program for the guest, see run_limited().
  */
 
 #define _GNU_SOURCE
@@ -138,7 +138,7 @@ static void __printf(1, 2) verdict(const char *fmt, ...)
 	write_all(verdict_fd, line, n);
 }
 
-/* All records there are now, many to a frame. */
+/* Send all records that are there now, many in a frame. */
 static void drain_kmsg(void)
 {
 	static char buf[FRAME_MAX];
@@ -259,10 +259,9 @@ static void mount_all(void)
 }
 
 /*
- * The tracer notes the names of tasks, as long as any event is on, where the
- * scheduler switches between them.  For that the scheduler is patched when the first
- * event is switched on and when the last one is switched off, which is as bad as
- * what hold_vm() is about.
+ * While any event is on, the tracer records the names of tasks at each context switch.
+ * For that the kernel patches the scheduler when the first event is switched on and when
+ * the last one is switched off, with the same danger as in hold_vm().
  */
 static void trace_no_names(void)
 {
@@ -360,7 +359,7 @@ static bool same_name(const char *a, const char *b, size_t len)
 	return true;
 }
 
-/* What the command line has for this module: every NAME.param=value. */
+/* The module's parameters on the kernel command line: every NAME.param=value. */
 static char *module_params(const char *name)
 {
 	char *out = calloc(1, strlen(cmdline) + 2), *o = out;
@@ -428,7 +427,7 @@ static bool lab_loaded(const char *name)
 	return false;
 }
 
-/* Is one of those that use a module, as /proc/modules has them, the lab's own? */
+/* Has the lab loaded one of a module's users, a list as in /proc/modules? */
 static bool lab_uses(char *users)
 {
 	char *name, *save;
@@ -440,10 +439,10 @@ static bool lab_uses(char *users)
 }
 
 /*
- * Take KVM out again, and whatever the program loaded, newest first as
- * /proc/modules has it: module exit is part of what a run covers, and with no
- * process left a KVM that can't go means a VM that was never freed. Its last
- * reference may hang on deferred work, hence the second chances.
+ * Unload KVM, and the modules that the program loaded, newest first as in
+ * /proc/modules.  Module exit is part of what a run covers.  No process is left, so
+ * a KVM that can't be unloaded means a VM that was never freed.  Deferred work may
+ * hold the last reference for a while, so try several times.
  */
 static void unload_modules(void)
 {
@@ -458,7 +457,7 @@ static void unload_modules(void)
 			char *name = strtok(line, " "), *users = NULL;
 			int i;
 
-			/* Its size, how many use it, and who. */
+			/* The module's size, how many use it, and their names. */
 			for (i = 0; i < 3; i++)
 				users = strtok(NULL, " ");
 			if (!is_kvm(name) && lab_loaded(name))
@@ -497,11 +496,11 @@ static void switch_others(bool on)
 }
 
 /*
- * The first VM and the last one that goes have the kernel patch its scheduler,
- * and QEMU's emulation may let another processor trip over that ("Oops: int3"),
- * whoever's modules they are.  So there is one while the program runs, which comes
- * before the other processors and goes after them.  "lab.no_vm" is for who unloads
- * KVM himself.
+ * The kernel patches its scheduler for the first VM and when the last one goes.  In
+ * QEMU's emulation another processor may fault on such a patch ("Oops: int3"), with
+ * stock modules as well.  So init holds a VM while the program runs: it is created
+ * before the other processors go online, and freed after they go offline.  "lab.no_vm"
+ * is for programs that unload KVM.
  */
 static void hold_vm(void)
 {
@@ -548,7 +547,7 @@ static void mark(const char *what, char **argv)
 
 	for (; argv && *argv && n < 400; argv++)
 		n += snprintf(line + n, sizeof(line) - n, " %.100s", *argv);
-	/* One line, so that the scanner knows all of it for a quote. */
+	/* One line, so that the scanner recognizes all of it as a quotation. */
 	for (c = line; *c; c++)
 		if (*c == '\n')
 			*c = ' ';
@@ -566,15 +565,15 @@ static long long ms_now(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* When each processor was last seen at work, shared with who looks; NULL: nobody. */
+/* When each processor's nudge() last ran, in shared memory; NULL without nudging. */
 static struct pulse {
 	atomic_llong at;
 } *pulses;
 static long npulses;
 
 /*
- * The seconds that the machine has had by the runner's clock, shared with who limits a
- * program; NULL: the guest's own clock knows as well, as it counts instructions.
+ * The seconds that the machine has had by the runner's clock, shared with "limit".
+ * NULL: "limit" uses the guest's own clock, which counts instructions.
  */
 static atomic_llong *seconds_had;
 
@@ -593,7 +592,7 @@ static void map_clock(int mode)
 	close(fd);
 }
 
-/* Lines with a number; the last that is whole is the newest. */
+/* Read the runner's lines with a number; the last complete line is the newest. */
 static void take_time(void)
 {
 	static char buf[256];
@@ -621,7 +620,7 @@ static void __noreturn watch(int pidfd, long long limit)
 	long long begin, had;
 
 	setsid();
-	/* Nobody is to wait for the end of a pipe that it has. */
+	/* Close all else: a reader would wait for the end of a pipe that this holds. */
 	close_range(0, pidfd - 1, 0);
 	close_range(pidfd + 1, ~0U, 0);
 	map_clock(O_RDONLY);
@@ -641,9 +640,9 @@ static void __noreturn watch(int pidfd, long long limit)
 }
 
 /*
- * limit SECONDS PROGRAM ARGS...: this process becomes PROGRAM, and is killed when the
- * machine has had that many seconds more.  Who watches is nobody's child and in nobody's
- * session, so PROGRAM may do to its own what it likes.
+ * limit SECONDS PROGRAM ARGS...: this process becomes PROGRAM, and watch() kills it when
+ * the machine has had that many seconds more.  watch() isn't PROGRAM's child nor in its
+ * session, so PROGRAM may wait for all of its children and kill its session.
  */
 static int run_limited(char **argv)
 {
@@ -667,7 +666,7 @@ static int run_limited(char **argv)
 	return 127;
 }
 
-/* Of one processor: wake the next one's, whenever none has woken this one for a while. */
+/* One processor's process: wakes the next one's if no process has woken it for a while. */
 static void __noreturn nudge(long cpu, int in, int next)
 {
 	struct pollfd p = { .fd = in, .events = POLLIN };
@@ -697,12 +696,12 @@ static void __noreturn nudge(long cpu, int in, int next)
 }
 
 /*
- * With a thread for each processor QEMU may forget an interrupt: what it does for a
- * VMEXIT changes the word of what is pending without a lock, and who comes in at that
- * moment is only seen with the next one.  If it is the timer's, and the processor goes
- * idle, it sleeps until somebody else wants something of it, and all that waits for its
- * timers waits along: once RCU's grace period in the debug kernel did so for 65 s.  So
- * the processors wake each other now and then.
+ * With a thread for each processor QEMU may lose an interrupt: its code for a VMEXIT
+ * changes the word of pending interrupts without a lock, and the processor sees an
+ * interrupt that comes at that moment only with the next one.  If it is the timer's, and
+ * the processor goes idle, it sleeps until another processor wakes it, and all that needs
+ * its timers waits: once RCU's grace period in the debug kernel took 65 s.  So the
+ * processors wake each other now and then.
  */
 static void nudge_each_other(void)
 {
@@ -729,7 +728,7 @@ static void nudge_each_other(void)
 	}
 }
 
-/* Tell the runner if all processors have been at work since it was last told. */
+/* Send "alive" if all processors have run a process since the last "alive". */
 static void tell_pulse(void)
 {
 	static long long told;
@@ -849,7 +848,7 @@ static void run(void)
 	else
 		verdict("exit %d", WEXITSTATUS(status));
 
-	/* What it left running goes; only then is all output in the pipes and KVM idle. */
+	/* Kill what the program left: only then is all output in the pipes and KVM idle. */
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;

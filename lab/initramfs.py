@@ -2,12 +2,12 @@
 """The guest's root file system: a cpio archive in two parts.
 
 The base (init, busybox, modules) is the same for many runs and is kept in
-build/lab, named by what it is made of. The second part holds the program, its
+build/lab, named by a hash of its inputs. The second part holds the program, its
 libraries and the user's files, and is made for each run. The kernel unpacks
 archives that follow one another into one tree.
 
-The archive is written here and not by cpio(1): entries for device nodes and
-root's ownership then need no privilege.
+This module writes the archive and not cpio(1): so entries for device nodes and
+root's ownership need no privilege.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ import subprocess
 
 from common import TOP, Trouble, identity, kept
 
-# As on Debian, so that a path of the calling machine is one in the guest.
+# As on Debian, so that a path of the calling machine is valid in the guest.
 MERGED = {"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib", "/lib64": "usr/lib64"}
 LIBRARY_DIRS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib", "/usr/lib64")
 DIRS = {"/dev": 0o755, "/proc": 0o555, "/sys": 0o555, "/run": 0o755, "/root": 0o700,
@@ -79,7 +79,7 @@ class Tree:
     def directory(self, path, mode=0o755):
         place = self.place(path)
         if self.entries.get(place, ("",))[0] == "dir":
-            # It keeps its place, before what is in it.
+            # It must stay before its contents in the archive.
             self.entries[place] = ("dir", mode)
         elif place not in self.known:
             self._add(path, ("dir", mode))
@@ -134,7 +134,7 @@ class Tree:
                     raise Trouble(f"{entry[2]}: {e.strerror}") from None
                 _pad(out, size)
         _header(out, "TRAILER!!!", 0, 0)
-        # The kernel takes the next archive at any multiple of four.
+        # The kernel finds the next archive at any multiple of four.
         out.write(b"\0" * (-out.tell() % 512))
 
 
@@ -246,7 +246,7 @@ def is_elf(path):
 
 
 def libraries(paths):
-    """What the dynamic loader would map for these ELF files: (name asked for, path) pairs."""
+    """The libraries of these ELF files, as {path: name}, and the names not found."""
     found, missing = {}, []
     if not paths:
         return found, missing
@@ -273,7 +273,7 @@ class Payload:
 
     def __init__(self, tree):
         self.tree = tree
-        self.elves = {}         # path here -> must its libraries be there?
+        self.elves = {}         # path here -> must its libraries be found?
 
     def file(self, source, target, needed=False):
         if self.tree.place(target).startswith(tuple(m + "/" for m in MOUNTED)):
@@ -376,7 +376,7 @@ def _base_tree(init, modules, names):
         tree.directory(path, mode)
     for link, target in LINKS.items():
         tree.link(link, target)
-    # The kernel opens it for init before anything is mounted.
+    # The kernel opens /dev/console for init before anything is mounted.
     tree.node("/dev/console", stat.S_IFCHR | 0o600, 5, 1)
     tree.node("/dev/null", stat.S_IFCHR | 0o666, 1, 3)
     tree.data("/etc/passwd", PASSWD)

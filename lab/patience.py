@@ -1,17 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""How long is too long, for all that has a limit here.
+"""Time limits of the lab's processes.
 
-A limit's seconds are those of the process that it's for, with its threads and
-children: what has passed by the clock on the wall, less what they had to wait for a
-processor that others had.  Of several that waited in the same quarter of a second the
-one that waited longest counts, as the rest may have waited for it.  Who sleeps, or
-spins, gets older as the world does, so a hang ends when its time is up; who isn't let
-on by a busy machine has that much longer.  At CAP times its limit by the clock on the
-wall everybody's time is up.
+A limit counts the seconds of one process with its threads and children: the time by
+the clock on the wall, less the time that they waited for a processor that other
+processes had.  Of several threads that waited in the same quarter of a second the
+longest wait counts, because the others may have waited for that thread.  A process that
+sleeps or spins ages as fast as the clock on the wall, so a hang ends when its time is
+up.  A process that a busy machine doesn't run has that much longer.  After CAP times its
+limit by the clock on the wall each process' time is up.
 
-The lab's guests are told of that clock (lab/vm.py), and limit their programs by it
-("limit" in lab/init.c).
+The runner sends that clock's seconds to the lab's guests (lab/vm.py), and "limit"
+in lab/init.c limits the guest's programs by them.
 
 Usage: lab/patience.py SECONDS COMMAND [ARGS...]
 
@@ -30,7 +30,7 @@ PERIOD = 0.25
 
 
 def children(pid):
-    """The processes that PID has started and that they have, PID first: (number, name)."""
+    """PID and all its descendants, PID first, as (number, name)."""
     below = {}
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -46,7 +46,7 @@ def children(pid):
 
 
 def waits(pid):
-    """How long each thread of theirs has waited for a processor, in nanoseconds."""
+    """How long each thread of PID and its descendants waited to run, in nanoseconds."""
     found = {}
     for process, _ in children(pid):
         try:
@@ -121,7 +121,7 @@ def main():
         print(__doc__.strip(), file=sys.stderr)
         return 2
     late = []
-    # Who is told to end tells COMMAND.
+    # SIGTERM to this process ends COMMAND.
     with subprocess.Popen(sys.argv[2:]) as process, Limits(process.pid) as limits:
         def end(_signum=None, _frame=None):
             late.append(True)

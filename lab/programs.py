@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Programs that run in the guest, and what of it is told as TAP.
+"""Run programs in the guest and print their results as TAP.
 
 The guest's shell says "@begin NAME" before a program's output and "@end NAME STATUS"
 after it.
@@ -15,21 +15,21 @@ MARK = re.compile(r"@(begin|end) (\S+)(?: (\d+))?")
 RESULT = re.compile(r"(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP ?(.*))?")
 PLAN = re.compile(r"1\.\.(\d+)(?: # SKIP ?(.*))?")
 RUN = re.compile(r"#\s+RUN\s+(\S+) ...")
-# The harness' talk, and the library's search for a tool that isn't in the guest.
+# The harness' messages, and the library's search for a tool that isn't in the guest.
 NOISE = re.compile(r"#\s+(RUN|OK|FAIL|SKIP)\s|TAP version|# (Starting|Totals|FAILED|PASSED)|"
                    r"Random seed:|.*addr2line: not found")
 SKIPPED = 4
-LOST = 122      # scripts/vm: by the emulator
+LOST = 122      # scripts/vm: the emulator lost the machine
 HOW = {None: "with the machine", 137: "by a signal or for want of time"}
 
 
 def rings(name):
-    """Does a program ring and inject nothing?  Then it wants an emulator with one thread.
+    """Does a program only ring, and inject nothing?  It needs an emulator with one thread.
 
-    There it has nested paging, which matters for a doorbell in memory and which QEMU
-    loses its way in with more threads (lab/emulator.py).  For the others it's the one
-    thread that doesn't do: an injected interrupt comes twice now and then (with the stock
-    modules in 7 of 200 runs of irqfd_test's running_vcpu, in 5 with ours).
+    With one thread KVM has nested paging, which matters for a doorbell in memory; with
+    more threads QEMU's nested paging fails (lab/emulator.py).  The other programs need
+    several threads: with one, an injected interrupt sometimes comes twice (with the
+    stock modules in 7 of 200 runs of irqfd_test's running_vcpu, in 5 with ours).
     """
     return name.startswith("iosignalfd_")
 
@@ -43,7 +43,7 @@ def forward(stream, kept):
 
 
 class Tap:
-    """What is printed for whoever runs a lane; its name stands before its tests'."""
+    """A lane's TAP on stdout; the lane's name precedes its tests' names."""
 
     def __init__(self, lane):
         self.prefix = lane + "." if lane else ""
@@ -66,9 +66,9 @@ class Tap:
 
 
 class Program:
-    """One program's output: TAP, a subtest's notes before its line, or else a status.
+    """One program's output: TAP, with a subtest's notes before its line, or a status.
 
-    What it noted is shown where it failed, and with TELLS always.
+    Notes are shown of subtests that failed, and with TELLS of all.
     """
 
     def __init__(self, tap, name, tells=False):
@@ -96,7 +96,7 @@ class Program:
             self.notes.append(re.sub("^# ", "", text))
 
     def end(self, status):
-        """Did anything of it run?  STATUS is None when the machine went down under it."""
+        """Report the end; did any test run?  STATUS is None if the machine went down."""
         self.tap.took(self.name, time.monotonic() - self.began)
         if self.plan == 0:
             if self.skip:
@@ -114,10 +114,10 @@ class Program:
 
 
 def follow(tap, stream, tells, hook):
-    """Report what a guest says of its programs, as it comes.
+    """Report the results of a guest's programs while they run.
 
-    Returns the program that there is no end of, or None, the number of the others, and
-    whether anything of them ran.
+    Returns the program that hasn't ended, or None; the number of programs that have; and
+    whether any test ran.
     """
     program, ended, ran = None, 0, False
     for line in stream:
@@ -137,14 +137,14 @@ def follow(tap, stream, tells, hook):
 
 
 def run(tap, machine, programs, kept, tells=(), hook=None):
-    """Run programs in one guest; the runner's status, and whether anything ran.
+    """Run programs in one guest; returns the runner's status and whether any test ran.
 
-    MACHINE makes the runner's command line from a list of programs, KEPT gets what it
-    says on stderr.  Output is shown of programs in TELLS.  HOOK, if any, is given
-    each line and its MARK, or None, and takes it by being true.
+    MACHINE makes the runner's command line from a list of programs; the runner's stderr
+    is appended to KEPT.  All output of programs in TELLS is shown.  HOOK, if any, is
+    called with each line and its MARK or None; if it returns true the line is skipped.
 
-    If the emulator loses the machine, those that haven't come to their end run in
-    another one.  If that is lost as well, they have failed.
+    If the emulator loses the machine, the programs that haven't ended run in another
+    one.  If that is lost as well, the program that ran has failed.
     """
     ran = False
     for last in (False, True):

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Of a machine that stands still: where its processors are, and whose doing that is."""
+"""Find where a silent machine's processors are, and whether the emulator lost one."""
 
 import re
 
-# Functions of a processor's that are named.
+# How many functions of a processor's backtrace are named.
 DEPTH = 8
 
 
 def asleep(before, after):
-    """Which processors have halted, with interrupts on, and not moved at all?
+    """The processors that have halted with interrupts on and haven't moved at all.
 
-    BEFORE and AFTER are lines of the emulator's monitor, "CPU#N" and registers, with
-    more time between them than between two timers of the kernel's watchdog, which every
-    processor has.  Who sleeps through that has lost it, and no kernel does so.
+    BEFORE and AFTER are lines of the emulator's monitor, "CPU#N" and registers.  More
+    time is between them than between two timers of the kernel's watchdog, which every
+    processor has.  A processor that sleeps through that timer has lost its interrupt,
+    which no kernel can cause.
     """
     def by_processor(lines):
         found = {}
@@ -42,7 +43,7 @@ def where(log):
         elif frames is None:
             continue
         elif m := re.search(r"\bRIP: \w+:(?:\[<\w+>\] )?([\w.]+)", line):
-            # What comes before is the NMI's own.
+            # The frames before it are the NMI handler's.
             frames[:] = [m[1]]
         elif frames and (m := re.search(r"\]  ([\w.]+)\+0x", line)):
             frames.append(m[1])

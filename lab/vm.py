@@ -43,18 +43,18 @@ NOTES = """
 exit status:
   PROGRAM's own, or
   122  the emulator lost the machine: no sign of life, and a processor took no NMI,
-       or slept through its watchdog's timer, which is what no kernel can do
+       or slept through its watchdog's timer, which no kernel can cause
   123  the kernel log has a splat, or KVM could not be unloaded afterwards
-  124  time is up: PROGRAM, or the guest, hung; or a processor of the guest did
+  124  time is up: PROGRAM, the guest, or one of its processors hung
   125  the lab itself failed: bad options, a missing file, the guest never booted
-  126  the guest's kernel panicked, which a hung task makes it do, or the guest
+  126  the guest's kernel panicked (a hung task makes it panic), or the guest
        went down before PROGRAM ended
 A line on stderr that begins with "vm:" says which; the kernel's last words follow.
 
 limits:
-  Their seconds are those that the emulator has had: what it waits for a processor
-  that others have doesn't count, up to ten times the limit (lab/patience.py).  In
-  the guest "limit SECONDS COMMAND" kills COMMAND by the same clock.
+  They count the seconds that the emulator has had: its waits for a processor that
+  other processes have don't count, up to ten times the limit (lab/patience.py).
+  In the guest "limit SECONDS COMMAND" kills COMMAND by the same clock.
 
 in the guest:
   PROGRAM stands at its own path, with its libraries (for a script, with its
@@ -80,29 +80,29 @@ def options(argv):
     p = Parser(prog="scripts/vm", usage=USAGE, description=ABOUT, epilog=NOTES, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kvm", metavar="KVM", default="ours",
-                   help="KVM modules: ours, in build/modules, stock, those of the kernel image, or "
-                        "a directory of others (default: ours)")
+                   help="KVM modules: ours (in build/modules), stock (the kernel image's), or "
+                        "a directory with others (default: ours)")
     p.add_argument("--kernel", choices=("cloud", "rt", *OWN), default="cloud",
                    help="Debian's cloud kernel, its PREEMPT_RT one, or one of scripts/debug-kernel "
                         "(default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
-                   help="SVM in QEMU or VMX in Bochs; the real one where it can be nested")
+                   help="SVM in QEMU or VMX in Bochs; this machine's own if it can nest")
     p.add_argument("--icount", action="store_true",
                    help="one instruction is one nanosecond of guest time, in Bochs ten; one "
                         "processor")
     p.add_argument("--one-thread", action="store_true",
-                   help="emulate all processors in one thread, which is slower and has "
-                        "none of the emulator's own races; with several threads KVM has "
-                        "shadow paging, for one of these (amd)")
+                   help="emulate all processors in one thread, which is slower and avoids "
+                        "the emulator's own races; with several threads KVM has shadow "
+                        "paging, because of such a race (amd)")
     p.add_argument("--edu", action="store_true",
                    help="QEMU's edu device, and an IOMMU, so that vfio-pci takes it (amd)")
     p.add_argument("--smp", type=int, metavar="N", help="processors (default: 2; intel: 1)")
     p.add_argument("--mem", metavar="M",
                    help="memory in MiB, or with a G in GiB (default: 2048; intel: 1024)")
     p.add_argument("--file", action="append", default=[], metavar="HOST[:GUEST]",
-                   help="take a file or directory along (default: to the same path)")
+                   help="copy a file or directory into the guest (default: to the same path)")
     p.add_argument("--module", action="append", default=[], metavar="NAME",
-                   help="load this module (or .ko file) and what it depends on, after KVM")
+                   help="load this module (or .ko file) and its dependencies, after KVM")
     p.add_argument("--append", action="append", default=[], metavar="ARGS",
                    help="more kernel command line; module.param=value reaches the modules too")
     p.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]",
@@ -111,8 +111,8 @@ def options(argv):
                    help="seconds for the whole run (default: 300; intel, debug, kcsan: 900; "
                         "a shell: none)")
     p.add_argument("--silence", type=float, metavar="S", default=60,
-                   help="give the guest up when one of its processors hasn't run a process for "
-                        "so long (default: 60; not in Bochs nor with --icount)")
+                   help="give the guest up if one of its processors hasn't run a process for "
+                        "S seconds (default: 60; not in Bochs nor with --icount)")
     p.add_argument("--log", metavar="FILE", help="write the guest's kernel log there")
     p.add_argument("--shell", action="store_true", help="an interactive shell there (not in Bochs)")
     p.add_argument("--verbose", action="store_true", help="say how long each step took")
@@ -122,7 +122,7 @@ def options(argv):
 
 
 def complete(o):
-    """Check the options against each other and fill in what depends."""
+    """Check the options against each other and fill in the defaults."""
     if bool(o.program) == o.shell:
         raise Trouble("name a PROGRAM after --, or ask for --shell (scripts/vm --help)")
     o.append = [" ".join(o.append)] if o.append else []
@@ -176,7 +176,7 @@ def kernel_image(kind):
 
 
 def our_modules(kind, kvm):
-    """Those that go before what the image has; a kernel of our own is built with them."""
+    """Modules that replace the image's; a kernel of our own has our modules in its image."""
     if kvm == "stock" or kvm == "ours" and kind in OWN:
         return []
     where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
@@ -253,13 +253,13 @@ def build_initrd(o, path):
 
 
 def shell_setup():
-    """The user's terminal size is not known to a virtual console."""
+    """A virtual console doesn't know the size of the user's terminal: set it."""
     size = shutil.get_terminal_size()
     return f"stty rows {size.lines} cols {size.columns}; exec sh -l"
 
 
 class Log:
-    """The kernel log as records of /dev/kmsg, and what only the console has."""
+    """The kernel log: the records of /dev/kmsg, and lines that only the console has."""
 
     RECORD = re.compile(r"(\d+),\d+,(\d+),[^;]*;(.*)")
 
@@ -294,18 +294,18 @@ class Run:
         self.stage = "start"        # boot, program, ended
         self.status = None
         self.trouble = None
-        self.total = None           # bytes on the data channel, told at the end
+        self.total = None           # bytes on the data channel, as init's "end" says
         self.inuse = []
-        self.late = None            # the limit that was passed, set by whoever notices
+        self.late = None            # the first limit that was exceeded, as text
         self.still = 0.0            # seconds without a sign of life
-        self.stood = []             # where the processors were then
+        self.stood = []             # where the processors of a silent machine were
         self.began = o.began
         self.limits = Limits(machine.process.pid)
         self.looked = 0.0           # by the machine's clock
         self.told = 0
 
     def limit(self, name, seconds, why):
-        """What NAME is about has to be over in so many seconds from now."""
+        """Kill the machine, and set WHY, unless NAME is dropped within SECONDS from now."""
         def end():
             if self.late is None:
                 self.late = why
@@ -371,7 +371,7 @@ class Run:
         self.console += chunk
 
     def done(self):
-        """Is there nothing more to come?"""
+        """Has the guest sent everything?"""
         if self.total is not None and self.got >= self.total:
             return True
         return PANIC_END in self.console
@@ -396,7 +396,7 @@ class Run:
                     key.data(chunk)
                 else:
                     sel.unregister(key.fd)
-                    # Both ends of all channels are in one process there.
+                    # The emulator has all channels: at their end it has ended.
                     alive = alive and key.fd != self.machine.data
         sel.close()
         self.limits.stop()
@@ -407,17 +407,17 @@ class Run:
         self.step("machine is down")
 
     def tell_time(self):
-        """A guest with a pulse is told what its machine has had, in seconds."""
+        """Send the seconds that the machine has had to a guest with a pulse."""
         now = int(self.limits.clock.seconds)
         if self.machine.pulse and self.stage == "program" and now != self.told:
             self.told = now
             try:
                 os.write(self.machine.verdict, b"%d\n" % now)
-            except OSError:             # it's late, and is told next time
+            except OSError:             # a later time is sent next time
                 pass
 
     def look_for_pulse(self):
-        """End a guest that is silent.  Time in which nobody looked doesn't count."""
+        """End a guest that is silent.  Gaps between two looks don't count."""
         now = self.limits.clock.seconds
         passed, self.looked = min(now - self.looked, 2), now
         if not self.machine.pulse or self.stage != "program" or self.late:
@@ -426,7 +426,7 @@ class Run:
         if self.still > self.o.silence:
             self.late = f"no sign of life for {self.o.silence:g} s"
             self.stood = self.machine.interrupt()
-            # It has some time to say where it is.
+            # The kernel has some time to print where it is.
             self.limit("words", 20, self.late)
 
     @staticmethod
@@ -458,9 +458,9 @@ def scan(path):
 
 
 def judge_silent(run, lines, panic, path):
-    """Is it the kernel that stands still, or did the emulator lose the machine?
+    """Did the guest hang, or did the emulator lose the machine?
 
-    A kernel has something to say of its own, or at least panics when it gets an NMI.
+    A kernel that hangs reports something, or at least panics when it gets an NMI.
     """
     words, where = lines[-TAIL:], []
     if panic is not None:
@@ -546,7 +546,7 @@ def go(o, scratch):
 
 
 def stop(signum, _frame):
-    # Once is enough: clean up undisturbed.
+    # Ignore further signals: they would disturb the cleanup.
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, signal.SIG_IGN)
     sys.exit(128 + signum)

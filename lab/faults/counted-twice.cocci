@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
 // run: cloud iosignalfd_flags_test.bus.pio.statistics
-// A write that can't be posted is counted by the exit path and by the long way.
+// A write that can't be posted is counted in the exit path and once more after it.
 @@
 expression vcpu;
 identifier in_exit_path;

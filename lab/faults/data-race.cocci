@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
 // run: kcsan iosignalfd_test iosignalfd_flags_test fuzz
-// Ringing looks at the item's eventfd, and counts, without the item's lock.
+// A vCPU that rings reads the item's eventfd, and counts, without the item's lock.
 @@
 expression item, flags;
 @@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
 // run: debug iosignalfd_flags_test
-// The item's lock is held with interrupts on, and waited for with interrupts off.
+// A vCPU holds the item's lock with interrupts on, and others wait for it with them off.
 @@
 expression item, flags;
 @@

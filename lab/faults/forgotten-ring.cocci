@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: include/kvm/iobus.h
 // run: cloud iosignalfd_flags_test.bus.pio.remembers
-// A vCPU forgets what it rang for a write that didn't ring.
+// A write that didn't ring evicts a ring from the vCPU's cache.
 @@
 identifier taker, memo, gen;
 @@

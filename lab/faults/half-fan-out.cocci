@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
 // run: cloud iosignalfd_flags_test.bus.pio.post_write_fanout
-// Of those that share a write some are signalled before another one's store faults.
+// Some of the eventfds that share a write are signalled before another one's store faults.
 @@
 identifier ret;
 @@

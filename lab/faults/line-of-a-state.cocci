@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: arch/x86/kvm/level_irq.c
 // run: debug irqfd_restore_test
-// At the unmask a line counts as level irqfds' only if it is known that they raised it.
+// An unmask lowers a line for level irqfds only if KVM knows that they raised it.
 @@
 expression kvm, irqchip, pin;
 @@

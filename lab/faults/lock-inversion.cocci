@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/irqfd_level.c
 // run: debug irqfd_level_test
-// Two locks are taken in one order by who attaches, in the other by who reroutes.
+// Attach takes two locks in one order, a new routing table in the other.
 @@
 identifier kvm;
 @@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/irqfd.c
 // run: cloud irqfd_test fuzz
-// What was in the counter at KVM_IRQFD stays there.
+// KVM_IRQFD doesn't take the count that is in the eventfd.
 @@
 expression irqfd;
 @@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iobus.c
 // run: intel iosignalfd_border_test.border.exit_path.crossing
-// A write of which but the address is known rings, though half of it may be another page's.
+// A write of which KVM knows only the address rings, though half of it may be in another page.
 @@
 expression addr;
 @@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iobus.c
 // run: debug iosignalfd_border_test
-// What has three, five, six or seven bytes is read as if it had eight.
+// KVM reads eight bytes of a write that has three, five, six or seven.
 @@
 typedef u64;
 identifier value, len, val;

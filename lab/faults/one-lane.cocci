@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/irqfd_lane.c
 // run: cloud irqfd_isolation_test.global.line_goes_on
-// What may have to wait for user space goes by the lane of lines.
+// An injection that may wait for user space is left to the work for lines.
 @@
 expression irqfd;
 @@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ioctl.c
 // run: cloud iosignalfd_flags_test.always.buses
-// The channel's flag is refused where there are no channels.
+// KVM refuses the flag of channels on an architecture without channels.
 @@
 identifier valid;
 @@

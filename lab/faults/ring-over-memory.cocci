@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
 // run: intel iosignalfd_border_test.border.exit_path.memory_comes_and_goes
-// A registration without a length doesn't look whether there is memory by now.
+// A registration without a length rings though there is memory at the address by now.
 @@
 expression kvm, point, gen;
 @@

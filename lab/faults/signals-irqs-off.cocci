@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/irqfd_level.c
 // run: debug irqfd_ack_test
-// However many there are, they are told with interrupts off.
+// An acknowledge signals any number of resamplefds with interrupts off.
 @@
 expression resampler;
 @@

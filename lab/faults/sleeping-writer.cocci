@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/irqfd.c
 // run: debug irqfd_pollers_test irqfd_test
-// Who sleeps because the counter is full isn't woken when KVM_IRQFD takes it.
+// KVM_IRQFD takes a full counter and doesn't wake the writers that wait for room.
 @@
 expression irqfd;
 @@

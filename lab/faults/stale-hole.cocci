@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iobus.c
 // run: intel iosignalfd_border_test.border.exit_path.memory_comes_and_goes
-// What vCPUs know of holes they go on to know when memory comes.
+// vCPUs keep their knowledge of addresses without memory when memory is added.
 @@
 expression kvm;
 @@

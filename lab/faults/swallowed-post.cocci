@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iobus.c
 // run: cloud iosignalfd_flags_test.bus.mmio.post_write_fault_in_zone
-// What can't be posted is left to the devices behind, and not to user space.
+// A write that can't be posted goes to the other devices instead of user space.
 @@
 identifier ret;
 @@

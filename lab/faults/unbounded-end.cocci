@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd.c
 // run: cloud iosignalfd_flags_test.bus.pio.hangup_of_very_many
-// All that have hung up are ended at a time, however many they are.
+// An ioctl ends all registrations that have hung up, however many they are.
 @@
 @@
 - REAP_BATCH

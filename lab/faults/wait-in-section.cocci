@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/irqfd_lane.c
 // run: debug irqfd_isolation_test
-// What an injection needs is waited for in a read section of kvm->irq_srcu.
+// An injection waits for user space in a read section of kvm->irq_srcu.
 @@
 expression ret, kvm, e;
 @@

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process that holds every kind of registration, killed at random moments,
- * again and again: guests ring, vCPUs run and sleep in KVM_RUN, producers in the
- * process and in another one signal.  After each death there is no VM left and
- * the eventfds that have outlived it are ordinary ones; after all of them memory
- * is what it was.
+ * Kills a process that holds each kind of registration at random moments, again
+ * and again.  Its guests ring, its vCPUs run and sleep in KVM_RUN, and producers
+ * in it and in the killer signal.  After each death there must be no VM left, and
+ * the eventfds, which the killer holds too, must be ordinary ones.  At the end
+ * kernel memory must be what it was.
  *
  * Usage: death [-r ROUNDS] [-s SEED]
  */
@@ -33,13 +33,13 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define PATIENCE	30	/* seconds */
-#define WARM_UP		20	/* rounds after which memory has no reason to grow */
-#define ROOM		8192	/* KiB that it may nevertheless: caches of all kinds */
+#define WARM_UP		20	/* rounds after which memory shouldn't grow */
+#define ROOM		8192	/* KiB that it may grow: caches of all kinds */
 
 static uint64_t seed;
 static int others;	/* VMs that aren't ours */
 
-/* What victim and killer share: how far the victim is, how much it did. */
+/* Shared memory of victim and killer: is the victim ready, and what has it done? */
 static struct shared {
 	atomic_bool ready;
 	atomic_ulong rings, signals;
@@ -67,7 +67,7 @@ static void *ring(void *arg)
 	return NULL;
 }
 
-/* In KVM_RUN for good: its vCPU halts, and its interrupts are off. */
+/* Stays in KVM_RUN: the vCPU halts with interrupts off. */
 static void *sleep_in_guest(void *arg)
 {
 	struct outcome o;
@@ -83,7 +83,7 @@ static void signal_one(unsigned int i)
 				     ALL_LEVEL_TOO };
 	uint64_t one = 1;
 
-	/* EAGAIN in who has outlived the irqfd. */
+	/* EAGAIN in the killer: without its irqfd the eventfd fills up. */
 	if (write(fds[which[i % ARRAY_SIZE(which)]], &one, sizeof(one)) < 0 &&
 	    errno != EAGAIN)
 		die("write");
@@ -100,7 +100,7 @@ static void *produce(void *arg)
 	return NULL;
 }
 
-/* Registrations come and go, so that death finds one of them half way. */
+/* Registrations come and go, so that SIGKILL may come during a call. */
 static void *register_more(void *arg)
 {
 	unsigned int i;
@@ -147,7 +147,7 @@ static void __attribute__((noreturn)) live(void)
 
 /* The killer */
 
-/* As debugfs has it: a directory each. */
+/* debugfs has a directory for each VM. */
 static int vms_left(void)
 {
 	struct dirent *d;
@@ -162,7 +162,7 @@ static int vms_left(void)
 	return n;
 }
 
-/* Slab caches give back what they have only kept, out of KASAN's quarantine too. */
+/* Have slab caches free their unused objects, KASAN's quarantine included. */
 static void shrink_caches(void)
 {
 	struct dirent *d;
@@ -218,12 +218,12 @@ static void pause_ms(unsigned int ms)
 	nanosleep(&ts, NULL);
 }
 
-/* Does the eventfd keep what it is given? */
+/* Does a write to the eventfd stay in its counter? */
 static bool is_ordinary(int fd)
 {
 	uint64_t n = 0, one = 1;
 
-	/* What is left in it may have come before the irqfd did. */
+	/* An earlier count may have come before the irqfd was assigned. */
 	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		die("read");
 	if (write(fd, &one, sizeof(one)) < 0)
@@ -247,7 +247,7 @@ static bool one_death(void)
 		die("fork");
 	if (!pid)
 		live();
-	/* One in four doesn't get far. */
+	/* One in four is killed before it is ready. */
 	if (rnd(4)) {
 		for (tries = 0; !atomic_load(&shared->ready); tries++) {
 			if (tries > PATIENCE * 1000) {
@@ -256,7 +256,7 @@ static bool one_death(void)
 			}
 			pause_ms(1);
 		}
-		/* Signals from outside, before, during and after. */
+		/* The killer signals, before, during and after the death. */
 		for (i = rnd(100); i; i--)
 			signal_one(i);
 		pause_ms(rnd(60));

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each of the calls that concern irqfds and iosignalfds, with its first memory
- * allocation or copy from user space failing, its second, and so on until it has
- * none left to fail.
+ * Makes each call that concerns irqfds and iosignalfds with its first memory
+ * allocation or copy from user space failing, then its second, and so on until the
+ * call has no more of them.
  *
- * What gives something back must do without memory.  What takes something must
- * say ENOMEM and leave all as it was: the same call works next time, and a
- * doorbell and an irqfd that were there before do what they did.
+ * A call that gives something back must succeed without memory.  A call that takes
+ * something must fail with ENOMEM and change nothing: the same call works next time,
+ * and a doorbell and an irqfd that were there before still work.
  *
- * Some of the kernel's structures try again in another way, and one failure is
- * none for them.  So calls on irqfds and iosignalfds are made once more with all
- * memory failing that comes after so many bytes.
+ * Some of the kernel's structures try again in another way, so a single failure
+ * doesn't make them fail.  So calls on irqfds and iosignalfds are also made with all
+ * allocations failing after so many bytes.
  *
  * Needs a kernel with fault injection (scripts/vm --kernel debug).  Prints TAP.
- * With -p only single failures, where VMs take long to make.
+ * -p: only single failures, for machines where it takes long to create a VM.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,7 +39,7 @@
 #define STEP_BYTES	32
 #define PLENTY		"1000000"	/* failures */
 
-/* A guest of three instructions in real mode: ring, then say so, and again. */
+/* A guest of three instructions in real mode: ring, write to DONE_PORT, and again. */
 #define CODE		0x1000
 #define DONE_PORT	0xf4
 #define WITNESS_PORT	0x200
@@ -162,7 +162,7 @@ static int set_routes(unsigned int nr_msis)
 
 /* The VM that the calls are made on, and its witnesses */
 
-/* A write to PORT in the guest; was it left to user space? */
+/* Have the guest write to PORT; did it exit to user space? */
 static bool out(uint16_t port)
 {
 	struct kvm_regs regs = { .rip = CODE, .rdx = port, .rflags = 2 };
@@ -255,7 +255,7 @@ static void set(const char *file, const char *value)
 	close(fd);
 }
 
-/* Copying the number from here may be what fails; then it comes no more. */
+/* The injected failure may hit the copy of this number itself, and only once. */
 static void set_nth(unsigned int n)
 {
 	char text[12];
@@ -266,7 +266,7 @@ static void set_nth(unsigned int n)
 			die("fail-nth");
 }
 
-/* Has one been refused, of the many that may be? */
+/* Has any allocation been refused? */
 static bool refused(const char *file)
 {
 	char path[100], text[12] = "";
@@ -280,7 +280,7 @@ static bool refused(const char *file)
 	return atoi(text) != atoi(PLENTY);
 }
 
-/* From BYTES on there is no memory of any kind for this task. */
+/* After BYTES the kernel refuses this task all memory. */
 static void set_none_after(unsigned int bytes)
 {
 	char text[12];
@@ -305,7 +305,7 @@ static bool none_left(void)
 	return refused("failslab/times") || refused("fail_page_alloc/times");
 }
 
-/* Has the failure come?  Whether or not, there will be none any more. */
+/* Has the failure come?  After this call none will come. */
 static bool failed(void)
 {
 	char text[12] = "";
@@ -323,12 +323,12 @@ static bool failed(void)
 
 struct scenario {
 	const char *name;
-	bool gives_back;	/* must work, whatever fails */
-	bool repeatable;	/* leaves the VM as it was, or as the last time */
-	int refused;		/* what it fails with when memory doesn't fail it */
-	void (*before)(void);	/* on a VM of its own */
+	bool gives_back;	/* must succeed without memory */
+	bool repeatable;	/* leaves the VM as it was, or as the last call did */
+	int refused;		/* the errno that it fails with if memory suffices, or 0 */
+	void (*before)(void);	/* prepares the VM */
 	int (*call)(void);
-	bool (*undone)(void);	/* after it failed: did nothing happen? */
+	bool (*undone)(void);	/* after a failure: has it changed nothing? */
 };
 
 static bool efd_is_free(void)
@@ -421,7 +421,7 @@ static int assign_value(void)
 	return iosignalfd(efd, DOORBELL, 4, KVM_IOEVENTFD_FLAG_DATAMATCH, 7);
 }
 
-/* Far from the other values, so that the index of them has to grow. */
+/* Far from the other values, so that their index has to grow. */
 static int assign_far_value(void)
 {
 	return iosignalfd(efd, DOORBELL, 8, KVM_IOEVENTFD_FLAG_DATAMATCH,
@@ -444,7 +444,7 @@ static void with_near_values(void)
 			die("an iosignalfd");
 }
 
-/* As many addresses as make the next one want a larger table. */
+/* So many addresses that the next one needs a larger table. */
 static void with_addresses(void)
 {
 	uint64_t i;
@@ -589,7 +589,7 @@ static int route(void)
 	return set_routes(60);
 }
 
-/* A VM with one of everything, besides the one that the witnesses are in. */
+/* A VM with one of each registration, besides the VM with the witnesses. */
 static int other;
 
 static void with_other_vm(void)
@@ -620,7 +620,7 @@ static int create_other(void)
 	return other < 0 ? -1 : close(other);
 }
 
-/* What takes something must leave no trace of it when it fails. */
+/* TAKES: a call that takes something must change nothing if it fails. */
 #define TAKES(n, b, c, u) { .name = n, .before = b, .call = c, .undone = u }
 #define GIVES_BACK(n, b, c) { .name = n, .before = b, .call = c, .gives_back = true }
 
@@ -667,8 +667,8 @@ static const struct scenario scenarios[] = {
 };
 
 /*
- * With a failure at point N, or of all that comes after N bytes; does it get
- * there?  -1 if something is wrong.
+ * Make the call with a failure at point N, or of all allocations after N bytes.
+ * Returns 1 if the call got as far as that failure, 0 if not, -1 if something is wrong.
  */
 static int try(const struct scenario *s, unsigned int n, bool bytes)
 {
@@ -712,7 +712,7 @@ static int try(const struct scenario *s, unsigned int n, bool bytes)
 	return 1;
 }
 
-/* How often it failed; -1 if something is wrong. */
+/* Returns how often the call met a failure; -1 if something is wrong. */
 static int walk(const struct scenario *s, bool bytes)
 {
 	const unsigned int step = bytes ? STEP_BYTES : 1;
@@ -779,7 +779,7 @@ int main(int argc, char **argv)
 		die("make-it-fail");
 	set("failslab/task-filter", "Y");
 	set("fail_page_alloc/task-filter", "Y");
-	/* All allocations, small and large, those that may wait among them. */
+	/* Fail all allocations, small and large, also those that may sleep. */
 	set("failslab/ignore-gfp-wait", "N");
 	set("failslab/verbose", "0");
 	set("fail_page_alloc/ignore-gfp-wait", "N");

@@ -5,7 +5,7 @@
 #define APIC_EOI	(APIC + 0xb0)
 #define APIC_SPIV	(APIC + 0xf0)
 
-/* Where a label is once the code has been copied. */
+/* A label's address in the guest, where the code is copied to. */
 #define THERE(label)	(GUEST_CODE + label - guest_start)
 
 	.section .rodata

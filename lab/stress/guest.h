@@ -11,7 +11,7 @@
 #define GUEST_NR_OPS	1024
 #define GUEST_CODE	0x10000
 
-/* What an entry of the table has the guest do. */
+/* The kinds of an entry of the table. */
 #define OP_OUTB		0
 #define OP_OUTW		1
 #define OP_OUTL		2
@@ -33,14 +33,14 @@ struct guest_op {
 	uint32_t kind, addr, value, unused;
 };
 
-/* By all vCPUs together. */
+/* The sums of all vCPUs. */
 struct guest_counts {
 	uint32_t ops, interrupts;
 };
 
 /*
- * Entered at its start with the first entry's number in ESI, and non-zero in
- * EBP if there are PICs to acknowledge interrupts to.
+ * A vCPU begins at guest_start, with the first entry's number in ESI, and non-zero
+ * in EBP if it must acknowledge interrupts to PICs.
  */
 extern const uint8_t guest_start[], guest_isr[], guest_end[];
 #endif

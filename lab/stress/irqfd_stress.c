@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that get into each other's way with irqfds and iosignalfds, for a
- * kernel that notices what goes wrong.
+ * Threads that use the same irqfds and iosignalfds, for a kernel with debugging
+ * options that report what goes wrong.
  *
- * A few VMs, with all of an irqchip, half of one or none, live for some tenths
- * of a second or more; their fd is closed before their vCPUs stop, or after.  The
- * vCPUs ring whatever a table in guest memory says, and acknowledge what comes
- * in.  Workers pick a VM and eventfds out of what there is at the moment, which
- * another thread may be closing, and assign, deassign, signal, route.
+ * A few VMs, with a full irqchip, a split one or none, live for some tenths of a
+ * second or more; their fd is closed before their vCPUs stop, or after.  The vCPUs
+ * make the accesses of a table in guest memory, and acknowledge interrupts.  Workers
+ * pick a VM and eventfds from the pool, while another thread may be closing them, and
+ * assign, deassign, signal and route.
  *
- * File descriptors are shared as bare numbers on purpose: a call may hit what
- * has been closed or become something else.  So no single result is foreseeable,
- * but each call has a set of errors that are right for it, and any other fails
- * the run.  Who closes a shared fd has taken it out of the pool before, so that
- * nobody's private ones are closed.
+ * Threads share file descriptors as bare numbers on purpose: a call may get a number
+ * that has been closed or is another file by now.  So no single result is known in
+ * advance, but each call has a set of allowed errors, and any other error fails the
+ * run.  A thread takes a shared fd out of the pool before it closes it, so that it
+ * never closes another thread's private fd.
  *
- * The seed fixes what each thread does, not how they interleave.
+ * The seed fixes what each thread does, not how the threads interleave.
  *
  * With -f so many percent of the workers' memory allocations fail, in a kernel
  * that has fault injection.
@@ -62,7 +62,7 @@
 #define IDT		0x1000
 #define STACK		0x8000		/* the first; each is a page */
 
-/* What rings, or doesn't. */
+/* Where the guest writes. */
 #define RING_PORT	0x300
 #define RING_MMIO	0xd0000000
 #define NR_PLACES	6
@@ -85,7 +85,7 @@ struct vcpu {
 	struct kvm_run *run;
 };
 
-/* A VM as its keeper sees it; others only know vm_fds[]. */
+/* A VM's state, for its keeper only; other threads have vm_fds[]. */
 struct vm {
 	int fd;
 	enum irqchip irqchip;
@@ -101,7 +101,7 @@ static unsigned int failing;		/* percent */
 static atomic_bool stop;
 static atomic_int vm_fds[NR_VMS];
 static atomic_int eventfds[NR_EVENTFDS];
-static int mail[2];			/* where eventfds travel */
+static int mail[2];			/* sockets that pass eventfds */
 static atomic_ulong nr_exits, nr_vms, nr_ops, nr_interrupts;
 
 static atomic_ulong nr_bad;
@@ -121,7 +121,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Those that an fd brings which isn't there any more, or is another's. */
+/* Is it an error of an fd that is closed, or another file by now? */
 static bool stale(int err)
 {
 	return err == EBADF || err == ENOTTY || err == EINVAL;
@@ -162,9 +162,9 @@ static void count(struct tally *tally, int ret)
 	bad(tally->name, err);
 }
 
-/* What there is to pick from */
+/* Picking from the pool */
 
-/* Between two VMs there is none for some time: then another one, if possible. */
+/* A place has no VM for some time between two VMs: then try another place. */
 static int some_vm(void)
 {
 	int i, fd = -1;
@@ -217,8 +217,8 @@ static uint64_t some_place(bool pio)
 }
 
 /*
- * What a worker has assigned, so that it can deassign it, too.  By then another
- * one may have done so, or the fds may be others.
+ * A worker's assigned irqfds and iosignalfds, so that it can deassign them.  By then
+ * another worker may have done so, or the fds may be other files.
  */
 
 #define NR_KEPT		16
@@ -448,7 +448,7 @@ static void do_memslot(struct tally *tally)
 	count(tally, ioctl(some_vm(), KVM_SET_USER_MEMORY_REGION, &region));
 }
 
-/* Put FD into the pool; what it replaces is closed, as its last reference or not. */
+/* Put FD into the pool and close the one it replaces, which may be its last descriptor. */
 static void replace_eventfd(int fd)
 {
 	close(atomic_exchange(&eventfds[rnd(NR_EVENTFDS)], fd));
@@ -460,7 +460,7 @@ static void do_close(struct tally *tally)
 	count(tally, 0);
 }
 
-/* By the time it is dup'ed it may not be an eventfd any more: that's fine, too. */
+/* When fcntl() gets the fd, it may not be an eventfd any more, which is allowed. */
 static void do_dup(struct tally *tally)
 {
 	int fd = fcntl(some_eventfd(), F_DUPFD_CLOEXEC, 3);
@@ -514,14 +514,14 @@ static void do_receive(struct tally *tally)
 	}
 }
 
-/* A VM that is gone before anybody else knew it. */
+/* A VM that is closed before any other thread gets its fd. */
 static void do_brief_vm(struct tally *tally)
 {
 	int vm = ioctl(kvm, KVM_CREATE_VM, 0), i;
 	struct kvm_irqfd irqfd = {};
 	struct kvm_ioeventfd io = { .len = 4 };
 
-	/* Without an irqchip it's another kind. */
+	/* With failing memory it may have no irqchip, which is a kind of VM, too. */
 	if (vm < 0 || (ioctl(vm, KVM_CREATE_IRQCHIP, 0) && !failing)) {
 		count(tally, -1);
 		return;
@@ -618,17 +618,17 @@ static struct guest_op some_op(bool halts)
 	bool pio = op.kind <= OP_OUTL || op.kind == OP_INB ||
 		   op.kind == OP_OUTS;
 
-	/* A halted vCPU does little else. */
+	/* Halts are rare: a halted vCPU makes no accesses. */
 	if (op.kind == OP_HALT && (!halts || !one_in(8)))
 		op.kind = OP_NOP;
 	op.addr = (pio ? RING_PORT : RING_MMIO) + PLACE_STEP * rnd(NR_PLACES);
-	/* Across a boundary, now and then. */
+	/* Sometimes unaligned, across two places. */
 	if (one_in(16))
 		op.addr += rnd(PLACE_STEP);
 	return op;
 }
 
-/* Pins come and go, too, as edges and as levels. */
+/* The guest masks and unmasks a pin, and changes its trigger mode. */
 static void fill_pin(struct guest_op *op)
 {
 	uint32_t pin = rnd(NR_PINS);
@@ -663,7 +663,7 @@ static void fill_memory(struct vm *vm)
 
 	gdt[CODE_SEL / 8] = 0x00cf9b000000ffffULL;
 	gdt[DATA_SEL / 8] = 0x00cf93000000ffffULL;
-	/* Below are exceptions: none is expected, and with none handled the guest ends. */
+	/* No handlers for exceptions: one would end the guest by a triple fault. */
 	for (i = 32; i < 256; i++)
 		idt[i] = (isr & 0xffff) | CODE_SEL << 16 | 0x8eULL << 40 |
 			 (isr >> 16) << 48;
@@ -692,7 +692,7 @@ static void reset_vcpu(struct vcpu *vcpu)
 		die("vCPU registers");
 }
 
-/* Where it was tells a guest that went wrong from a processor that did. */
+/* The registers show whether the guest went wrong or the emulated processor. */
 static void die_of_exit(const struct vcpu *vcpu)
 {
 	const struct kvm_run *run = vcpu->run;
@@ -717,7 +717,7 @@ static void *vcpu_loop(void *arg)
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 
 	seed_thread(seed, 1000 + atomic_load(&nr_vms) * NR_VCPUS + vcpu->nr);
-	/* The second one waits for a start-up IPI by default. */
+	/* By default the second vCPU waits for a start-up IPI. */
 	if (vcpu->vm->irqchip != NONE &&
 	    ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable))
 		die("KVM_SET_MP_STATE");
@@ -884,10 +884,10 @@ static void *keeper(void *arg)
 }
 
 /*
- * KVM patches its code when the first VM comes and the last one goes, and when
- * the first or the last vCPU has no APIC, or has one and not switched on.  QEMU
- * before 8.1 may then emulate an instruction that is patched already, and half
- * of it (an int3 that nobody knows).  So there always is one of each.
+ * KVM patches its code when the first VM comes and the last one goes, and when the
+ * first vCPU without an enabled local APIC comes and the last one goes.  QEMU before
+ * 8.1 may then emulate half of a patched instruction (an int3 that the kernel doesn't
+ * expect).  So one VM of each kind lives throughout.
  */
 static void create_anchor(bool irqchip)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Randomness that a seed repeats, a state for each thread (splitmix64).
+ * Random numbers that a seed repeats, with a state for each thread (splitmix64).
  */
 #ifndef LAB_STRESS_RANDOM_H
 #define LAB_STRESS_RANDOM_H
@@ -13,13 +13,13 @@
 
 static __thread uint64_t random_state;
 
-/* NUMBER is the thread's, of those that go by this seed. */
+/* NUMBER is this thread's among the threads with this seed. */
 static inline void seed_thread(uint64_t seed, uint64_t number)
 {
 	random_state = seed ^ (number + 1) * RANDOM_STEP;
 }
 
-/* Below N. */
+/* A random number below N. */
 static inline uint32_t rnd(uint32_t n)
 {
 	uint64_t x = random_state += RANDOM_STEP;
@@ -35,7 +35,7 @@ static inline bool one_in(uint32_t n)
 	return !rnd(n);
 }
 
-/* SEED, or one that nobody has chosen if it is 0; 0 with errno if there is none. */
+/* SEED, or a random one if it is 0; 0 with errno if getrandom() fails. */
 static inline uint64_t seed_or_new(uint64_t seed)
 {
 	while (!seed)

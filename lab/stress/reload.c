@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM loaded and unloaded, many times, with VMs in between that have one of each
- * kind of registration and go in different orders, the last of their work still
- * under way when the module does.  Both vendors' modules are tried each time:
- * one of them has to say that this isn't its processor, and leave nothing.
+ * Loads and unloads KVM many times.  In between, a VM with one of each kind of
+ * registration goes in different orders, and its last work may still run when the
+ * module is unloaded.  Each time both vendors' modules are loaded: one of them must
+ * refuse this processor and leave nothing behind.
  *
  * Usage: reload DIRECTORY [ROUNDS]	where kvm.ko, kvm-amd.ko and kvm-intel.ko are
  */
@@ -25,7 +25,7 @@
 #define PATIENCE	20	/* seconds for the last reference to a module to go */
 
 static const char *directory;
-/* How often kvm-amd and kvm-intel were. */
+/* How often kvm-amd and kvm-intel were loaded, and refused the processor. */
 static unsigned int loaded[2], refused[2];
 
 static int load(const char *name)
@@ -50,7 +50,7 @@ static int unload(const char *name)
 	for (tries = 0; syscall(SYS_delete_module, name, O_NONBLOCK); tries++) {
 		if (errno == ENOENT)
 			return -1;
-		/* What a process had goes with it, but for the module's reference. */
+		/* A VM's last reference to the module may go after its process' exit. */
 		if (errno != EAGAIN && errno != EBUSY)
 			die(name);
 		if (tries > PATIENCE * 1000)
@@ -67,7 +67,7 @@ static void unload_all(void)
 	unload("kvm");
 }
 
-/* A process of its own: its exit, too, is a way for a VM to go. */
+/* In a process of its own, because its exit is one of the ways for a VM to end. */
 static void use(unsigned int round)
 {
 	struct tiny_vm vm;
@@ -91,7 +91,7 @@ static void use(unsigned int round)
 	for (i = 0; i < NR_ALL; i++)
 		if (i > ALL_BELL_TOO && write(fds[i], &one, sizeof(one)) < 0)
 			die("write");
-	/* Hang-ups first, or the VM, or the exit does all. */
+	/* Hang-ups come first, or VM close, or the exit does all. */
 	if (round % 3 == 0)
 		for (i = 0; i < NR_ALL; i++)
 			close(fds[i]);
@@ -100,7 +100,7 @@ static void use(unsigned int round)
 	exit(0);
 }
 
-/* Both vendors', of which one takes turns with the other to be the first. */
+/* Both vendors' modules; they take turns to be the first. */
 static void load_all(unsigned int turn)
 {
 	static const char *const vendors[] = { "kvm-amd", "kvm-intel" };
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
 		printf("# that is not one of each in %u rounds\n", rounds);
 		return 1;
 	}
-	/* There was KVM, and whoever comes next may want it. */
+	/* KVM was loaded before this program, and the next one may need it. */
 	load_all(rounds);
 	return 0;
 }

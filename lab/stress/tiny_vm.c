@@ -29,7 +29,7 @@ const uint32_t access_len[NR_ACCESSES] = {
 	[STORE1] = 1, [STORE2] = 2, [STORE4] = 4, [STORE8] = 8,
 };
 
-/* The address is in EDX, the value in EAX and, all of it, where ECX points. */
+/* The address is in EDX, the value in EAX, and all eight bytes of it where ECX points. */
 static const uint8_t stubs[NR_ACCESSES][STUB_SIZE] = {
 	[OUT1]   = { 0xee },				/* out %al, %dx */
 	[OUT2]   = { 0x66, 0xef },			/* out %ax, %dx */
@@ -78,7 +78,7 @@ static void write_code(uint8_t *mem)
 
 		memset(stub, 0x90, STUB_SIZE);
 		memcpy(stub, stubs[i], 12);
-		/* No stub is longer than that, nor ends in a zero. */
+		/* No stub is longer than 12 bytes or ends in a zero: turn padding to NOPs. */
 		for (uint8_t *end = stub + 12; end > stub && !end[-1]; end--)
 			end[-1] = 0x90;
 		stub[12] = 0xe6;		/* out %al, $DONE_PORT */
@@ -113,7 +113,7 @@ static void set_up_irqchip(struct tiny_vm *vm)
 		die("KVM_SET_IRQCHIP");
 }
 
-/* Its local APIC takes interrupts, and they stay there: the guest keeps IF off. */
+/* The local APIC accepts interrupts, and keeps them: the guest has IF clear. */
 static void set_up_vcpu(struct tiny_vm *vm)
 {
 	struct kvm_lapic_state lapic;
@@ -139,7 +139,7 @@ void tiny_create(struct tiny_vm *vm, enum irqchip irqchip)
 	struct kvm_userspace_memory_region region = { .memory_size = TINY_MEM_SIZE };
 
 	vm->irqchip = irqchip;
-	/* A signal that is pending keeps the VM's MMU notifier from being registered. */
+	/* KVM can't register its MMU notifier while a signal is pending: try again. */
 	do {
 		vm->fd = ioctl(tiny_kvm(), KVM_CREATE_VM, 0);
 	} while (vm->fd < 0 && errno == EINTR);
@@ -183,7 +183,7 @@ static void note_exit(struct tiny_vm *vm, struct outcome *o)
 		o->addr = run->io.port;
 		o->len = run->io.size;
 		data = (void *)run + run->io.data_offset;
-		/* A string's elements may come together. */
+		/* One exit may have several elements of a string. */
 		o->exits += run->io.count - 1;
 	} else {
 		o->is_write = run->mmio.is_write;
@@ -348,11 +348,11 @@ static void register_bells(int vm, int fd, int fd_too, uint32_t pio,
 	if (tiny_iosignalfd(vm, fd, base + 8, 4, pio, 0) ||
 	    tiny_iosignalfd(vm, fd, base + 16, 0, pio, 0))
 		die("an iosignalfd");
-	/* Enough addresses for the table of them to grow. */
+	/* Enough addresses to make their table grow. */
 	for (value = 0; value < 50; value++)
 		if (tiny_iosignalfd(vm, fd, base + 32 + 8 * value, 2, pio, 0))
 			die("an iosignalfd");
-	/* Shared, with the value posted, and to go with its eventfd. */
+	/* A shared write, whose second registration has POST_WRITE and HANGUP. */
 	if (tiny_iosignalfd(vm, fd, base + 24, 4,
 			    pio | KVM_IOSIGNALFD_FLAG_FANOUT, 0) ||
 	    tiny_iosignalfd_post(vm, fd_too, base + 24, 4,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM with one vCPU in flat 32-bit mode that makes one access when told to, for
- * programs that need a guest's write and not a guest.
+ * A VM with one vCPU in flat 32-bit mode that makes one access at a time, for
+ * programs that need single accesses of a guest.
  */
 #ifndef LAB_STRESS_TINY_VM_H
 #define LAB_STRESS_TINY_VM_H
@@ -19,7 +19,7 @@
 #define PIN_VECTOR(pin)	(0x40 + (pin))
 #define MSI_VECTOR(gsi)	(0x60 + (gsi))
 
-/* Of the pins; the others' trigger is the edge. */
+/* Which pins are level-triggered. */
 static inline bool is_level(uint32_t pin)
 {
 	return pin >= 4 && pin < 8;
@@ -40,36 +40,36 @@ enum access {
 	HALT, NR_ACCESSES
 };
 
-/* How many bytes, for those that write one value. */
+/* The length of accesses that write one value, 0 for the others. */
 extern const uint32_t access_len[NR_ACCESSES];
 
-/* What an access came to. */
+/* The result of an access. */
 struct outcome {
-	unsigned int exits;	/* how often it went to user space */
-	bool is_write;		/* the last time */
+	unsigned int exits;	/* how often it exited to user space */
+	bool is_write;		/* the last exit */
 	uint64_t addr, value;
 	uint32_t len;
 };
 
 /*
- * /dev/kvm, open since the first use.  Whatever here fails and may not ends the
- * program.
+ * /dev/kvm, opened at the first use.  An unexpected failure in these functions ends
+ * the program.
  */
 int tiny_kvm(void);
 
 void tiny_create(struct tiny_vm *vm, enum irqchip irqchip);
 
-/* The VM's own file stays open, or closed, as it is. */
+/* Leaves the VM's file descriptor alone. */
 void tiny_free_vcpu(struct tiny_vm *vm);
 
-/* false if the vCPU was told to stop: signalled, with immediate_exit set. */
+/* false if a signal stopped the vCPU, with immediate_exit set. */
 bool tiny_access(struct tiny_vm *vm, enum access access, uint64_t addr,
 		 uint64_t value, struct outcome *outcome);
 
-/* Coalesced writes wait in a ring that a reader empties: that is us. */
+/* Empty the ring of coalesced writes. */
 void tiny_drain_coalesced(struct tiny_vm *vm);
 
-/* Set VECTOR in service and have the guest end it. */
+/* Set VECTOR in service and have the guest write the EOI. */
 bool tiny_end_of_interrupt(struct tiny_vm *vm, unsigned int vector);
 
 /* The ioctls; 0, or -1 with errno. */
@@ -80,19 +80,19 @@ int tiny_iosignalfd_post(int vm, int fd, uint64_t addr, uint32_t len,
 			 uint32_t flags, uint64_t value, uint64_t post);
 int tiny_zone(int vm, bool add, bool pio, uint64_t addr, uint32_t size);
 
-/* In the form of struct kvm_irq_routing, NR entries. */
+/* A struct kvm_irq_routing with room for its entries. */
 struct tiny_routes {
 	struct kvm_irq_routing head;
 	struct kvm_irq_routing_entry entries[2 * NR_GSIS];
 };
 
-/* To the IOAPIC's pin, and the PIC's if there is one. */
+/* Route to the IOAPIC's pin, and with @pic to the PIC's if GSI has one. */
 void tiny_route_pin(struct tiny_routes *routes, uint32_t gsi, bool pic);
 void tiny_route_msi(struct tiny_routes *routes, uint32_t gsi);
 
 /*
- * One of each kind of registration, on a VM with a full irqchip, with these
- * eventfds.  Doorbells are at the ports and addresses from here on.
+ * Make one of each kind of registration on a VM with a full irqchip, with these
+ * eventfds.  Doorbells are at the ports and addresses from ALL_PORT and ALL_MMIO on.
  */
 #define ALL_PORT	0x300
 #define ALL_MMIO	0xd0000000

@@ -2,22 +2,22 @@
 /*
  * The guest's driver for QEMU's edu device (1234:11e8): rounds of INTx.
  *
- * A round is one time that the device raises its line, and it has to be one
- * interrupt, with the device's status saying what it is for.  Three kinds of it
- * take turns, which differ in when the line goes up, seen from the acknowledge of
- * the interrupt before:
+ * In a round the device raises its line once.  That must be one interrupt, and the
+ * device's status must have the round's value.  Three kinds of rounds take turns.
+ * They differ in the time when the line goes up, relative to the acknowledge of the
+ * interrupt before:
  *
- *  BY_THREAD	long after it: a thread has the device raise it;
- *  BY_HANDLER	before it: the handler does, having seen to the device, so that the
- *		line is up when the host is told of the acknowledge;
+ *  BY_THREAD	long after it: a thread has the device raise the line;
+ *  BY_HANDLER	before it: the handler has the device raise the line again after it
+ *		has served it, so the line is up when the host gets the acknowledge;
  *  BY_DEVICE	at any moment: the handler gives the device something to compute,
- *		and the device raises the line when it has done so.
+ *		and the device raises the line when it has finished.
  *
- * Nothing else goes on meanwhile, so each interrupt is due or spurious, and none is
- * merged with another.
+ * Nothing else raises the line meanwhile, so each interrupt is due or spurious, and
+ * none is merged with another.
  *
- *  rounds	write a number to have so many rounds; ETIMEDOUT when one was lost
- *  counts	what has come of all of them
+ *  rounds	write a number to run so many rounds; ETIMEDOUT if one was lost
+ *  counts	the totals of all rounds
  */
 
 #include <linux/completion.h>
@@ -41,12 +41,12 @@
 /* In EDU_STATUS: raise the line when a factorial has been computed. */
 #define EDU_STATUS_IRQ	0x80
 
-/* What EDU_IRQ_STATUS has in the rounds of each kind; the first is the device's. */
+/* EDU_IRQ_STATUS in the rounds of each kind; the device defines the first. */
 #define DUE_BY_DEVICE	0x01
 #define DUE_BY_THREAD	0x02
 #define DUE_BY_HANDLER	0x04
 
-/* Nobody is that slow: the interrupt is lost. */
+/* After that time the interrupt is lost: no host is that slow. */
 #define ROUND_LIMIT	(60 * HZ)
 
 static bool oneshot;
@@ -67,7 +67,7 @@ struct edu {
 	struct mutex run;
 	struct completion over;
 
-	/* All below: the handler's, and the thread's when it begins a round. */
+	/* Protects all below, for the handler and for the thread that begins a round. */
 	spinlock_t lock;
 	unsigned int left;
 	unsigned long asked;
@@ -235,7 +235,7 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 
 	pci_set_drvdata(pdev, edu);
-	/* Nothing is left of whoever had the device before. */
+	/* Clear what an earlier driver of the device may have left. */
 	writel(readl(edu->regs + EDU_IRQ_STATUS), edu->regs + EDU_IRQ_ACK);
 	writel(EDU_STATUS_IRQ, edu->regs + EDU_STATUS);
 

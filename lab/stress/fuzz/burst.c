@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer's bursts: threads that get in each other's way, and what must hold then.
+ * The fuzzer's bursts: threads that race on the same objects, and what must hold then.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +23,7 @@
 #define STEADY_GSI	(NR_GSIS - 1)
 #define STEADY_VECTOR	MSI_VECTOR(STEADY_GSI)
 
-/* A registration that threads make and unmake; which eventfd is fixed. */
+/* A registration that threads assign and deassign; its eventfd is fixed. */
 struct key {
 	struct reg reg;
 	int bell;
@@ -33,11 +33,11 @@ struct key {
 static struct burst {
 	struct tiny_vm vm;
 	struct key keys[NR_KEYS];
-	/* Each thread has a file of its own of each eventfd, which others close. */
+	/* Two descriptors of each eventfd; burst_closer() closes @files and reopens them. */
 	int masters[NR_BELLS], files[NR_BELLS];
-	int victim;		/* an eventfd that goes for good */
+	int victim;		/* an eventfd that is closed for good */
 	int irqfd;
-	int steady;		/* an irqfd's whose route changes, and is never gone */
+	int steady;		/* the eventfd of an irqfd that always has a route */
 	uint64_t seed;
 	atomic_uint exits;
 	atomic_int bad;
@@ -81,7 +81,7 @@ static void *burst_registrar(void *arg)
 	return NULL;
 }
 
-/* Takes files away under the others, and puts the same eventfd's back. */
+/* Closes descriptors while the other threads use them, and duplicates them again. */
 static void *burst_closer(void *arg)
 {
 	uint64_t one = 1;
@@ -122,7 +122,7 @@ static int burst_reroute(void)
 	return ioctl(burst.vm.fd, KVM_SET_GSI_ROUTING, &routes);
 }
 
-/* Whatever the route is at the moment, it has one. */
+/* Signals the irqfd that always has a route. */
 static void *burst_signaller(void *arg)
 {
 	uint64_t one = 1;
@@ -135,7 +135,7 @@ static void *burst_signaller(void *arg)
 	return NULL;
 }
 
-/* Irqfds come, are signalled and go, and the routes change below them. */
+/* Irqfds are assigned, signalled and deassigned while the routes change. */
 static void *burst_interrupter(void *arg)
 {
 	int i;
@@ -220,7 +220,7 @@ static void burst_begin(void)
 	for (i = 0; i < NR_KEYS; i++) {
 		struct key *key = &burst.keys[i];
 
-		/* Two values share a port, and two an address; none excludes another. */
+		/* Two values share a port, and two an address; none conflicts with another. */
 		key->reg = (struct reg) {
 			.pio = i % 2, .match = true, .len = 4, .value = i + 1,
 			.addr = place_addr(i % 2, i / 4),
@@ -237,7 +237,7 @@ static void burst_begin(void)
 		die("a burst's victim");
 }
 
-/* None of the signals has found no route, and what they came to has arrived. */
+/* Each signal has found a route, and an interrupt has arrived. */
 static void burst_check_steady(void)
 {
 	unsigned long wakeup, work, lost;
@@ -253,7 +253,7 @@ static void burst_check_steady(void)
 		wrong("no interrupt of %u signals under new routes", BURST_RINGS);
 	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/irqfds",
 		 getpid(), burst.vm.fd);
-	/* Stock has none. */
+	/* Stock modules don't have it. */
 	f = fopen(path, "r");
 	if (!f)
 		return;
@@ -272,7 +272,7 @@ static void burst_check_steady(void)
 	fclose(f);
 }
 
-/* Each registration is there, and can be taken away, just if the balance says so. */
+/* Each registration is there, and can be deassigned, exactly if its balance is 1. */
 static void burst_check(void)
 {
 	uint64_t rings = 0;
@@ -292,7 +292,7 @@ static void burst_check(void)
 				      key->reg.value);
 		expect("what a burst left", ret, balance ? 0 : ENOENT);
 	}
-	/* The victim has left what was to stay, and that only. */
+	/* The victim's registration with HANGUP is gone, the other one is still there. */
 	for (i = 0; i < 2; i++)
 		expect("the place of an eventfd that is closed",
 		       tiny_iosignalfd(burst.vm.fd, -1, NO_PORT + 4 * i, 4,
@@ -338,7 +338,7 @@ void do_burst(void)
 	if (atomic_load(&burst.bad))
 		wrong("a call in a burst");
 	burst_check();
-	/* With the victim's registration still there: no file is left to say which. */
+	/* VM close must end what is left. */
 	close(burst.vm.fd);
 	tiny_free_vcpu(&burst.vm);
 }

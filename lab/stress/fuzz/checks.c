@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What can be seen of a VM and of an eventfd, against the fuzzer's model.
+ * Compares the visible state of VMs and eventfds with the fuzzer's model.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -16,7 +16,7 @@ bool has_bit(const char *regs, unsigned int vector)
 	return regs[0x200 + vector / 32 * 16 + vector % 32 / 8] >> vector % 8 & 1;
 }
 
-/* Have they come, and no others? */
+/* All vectors that must have come are there, and no others but those that may. */
 void check_vectors(struct vm *vm)
 {
 	double end = now() + PATIENCE;
@@ -69,13 +69,13 @@ void check_line(struct vm *vm, uint32_t pin)
 	}
 }
 
-/* A file that debugfs has for the VM; NULL if it has none. */
+/* Open a file of the VM in debugfs; NULL if there is none. */
 static FILE *open_debugfs(struct vm *vm, const char *name)
 {
 	struct vm *other;
 	char path[100];
 
-	/* One that lives on without its file still has the directory by that name. */
+	/* A VM that lives on without its file still has the directory of that name. */
 	for (other = vms; other < vms + NR_VMS; other++)
 		if (other != vm && other->running &&
 		    other->tiny.fd == vm->tiny.fd)
@@ -85,7 +85,7 @@ static FILE *open_debugfs(struct vm *vm, const char *name)
 	return fopen(path, "r");
 }
 
-/* How many of its lines begin like this; -1 if there is no such file. */
+/* How many lines of the file begin with BEGIN; -1 if there is no such file. */
 static int lines_of(struct vm *vm, const char *name, const char *begin)
 {
 	FILE *f = open_debugfs(vm, name);
@@ -100,7 +100,7 @@ static int lines_of(struct vm *vm, const char *name, const char *begin)
 	return n;
 }
 
-/* Until the worker has nothing left to inject; false if that can't be seen. */
+/* Wait until the worker has nothing left to inject; false if debugfs doesn't tell. */
 bool wait_for_worker(struct vm *vm)
 {
 	double end = now() + PATIENCE;
@@ -134,7 +134,7 @@ int irqfds_of(struct vm *vm)
 	return n;
 }
 
-/* How many there are, whether listed or about to end; -1 if that can't be read. */
+/* The number of irqfds, ending ones included; -1 if it can't be read. */
 static int count_irqfds(struct vm *vm)
 {
 	FILE *f = open_debugfs(vm, "nr_irqfds");
@@ -149,8 +149,8 @@ static int count_irqfds(struct vm *vm)
 }
 
 /*
- * Do what is listed and what is registered agree?  An irqfd may take time to end,
- * and only when it has is its line down for good.  false if that can't be seen.
+ * debugfs' lists must agree with the model.  This waits until ended irqfds are gone:
+ * only then is their line down for good.  false if debugfs doesn't tell.
  */
 bool check_lists(struct vm *vm)
 {

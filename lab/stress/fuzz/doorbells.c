@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer on iosignalfds: made, taken away and rung, with coalesced zones and
- * memory over them.
+ * The fuzzer's operations on iosignalfds: assign, deassign and ring, with coalesced
+ * zones and memory at the same addresses.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -66,14 +66,14 @@ void do_assign_io(void)
 	} else if (fd_error(fd)) {
 		want = fd_error(fd);
 	} else {
-		/* The registration of an eventfd that is closed yields. */
+		/* A registration whose eventfd is closed makes room. */
 		for (other = vm->regs; other < vm->regs + NR_REGS; other++) {
 			if (!excludes(other, &reg))
 				continue;
 			live += !!other->event->files;
 			dead += !other->event->files;
 		}
-		/* It isn't said whether it does so for one that fails nevertheless. */
+		/* If another one conflicts too, it isn't defined whether it goes. */
 		if (live && dead)
 			return;
 		want = live ? EEXIST : 0;
@@ -90,7 +90,7 @@ void do_assign_io(void)
 	}
 }
 
-/* All registrations for these writes, or, of a wildcard that isn't there, for any. */
+/* Drop all registrations of these writes; without a wildcard, those of any value. */
 static bool drop_all(struct vm *vm, const struct reg *like)
 {
 	bool wildcard = false, found = false;
@@ -123,7 +123,7 @@ void do_deassign_io(void)
 
 	if (!vm->open)
 		return;
-	/* One that exists, by an fd of its own if there still is one; or another. */
+	/* One that exists, by a descriptor of its eventfd if there is one; or a random one. */
 	if (!reg->event || one_in(5)) {
 		like = some_reg(fd->event);
 	} else {
@@ -155,7 +155,7 @@ static bool in_extra(struct vm *vm, uint64_t addr)
 	return vm->extra && addr - vm->extra < 0x1000;
 }
 
-/* Does a zone swallow what no iosignalfd takes? */
+/* Does a coalesced zone take writes there that ring nothing? */
 static bool in_zone(struct vm *vm, bool pio, uint64_t addr)
 {
 	unsigned int place;
@@ -166,7 +166,7 @@ static bool in_zone(struct vm *vm, bool pio, uint64_t addr)
 	return false;
 }
 
-/* What one write comes to; does it go to user space? */
+/* Update the model by one write; does it exit to user space? */
 static bool ring(struct vm *vm, bool pio, uint64_t addr, uint32_t len,
 		 uint64_t value)
 {
@@ -176,7 +176,7 @@ static bool ring(struct vm *vm, bool pio, uint64_t addr, uint32_t len,
 	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
 		if (takes(reg, pio, addr, len, value))
 			taken[nr_taken++] = reg;
-	/* What can't be posted is user space's, zone or no zone, and nobody is signalled. */
+	/* If a value can't be posted, the write exits, zone or not, and signals no eventfd. */
 	for (i = 0; i < nr_taken; i++)
 		if (taken[i]->post == nowhere && !nowhere_there)
 			return true;
@@ -252,7 +252,7 @@ void do_access(void)
 	check_posts(vm);
 }
 
-/* Elements of a string are writes of their own. */
+/* Each element of a string is a write of its own. */
 void do_string(void)
 {
 	unsigned int place = rnd(NR_PLACES);
@@ -276,7 +276,7 @@ void do_string(void)
 	check_posts(vm);
 }
 
-/* A store that begins in memory: what is left is one of a length of its own. */
+/* A store that begins in memory: its rest is a write with the rest's length. */
 void do_border(void)
 {
 	static const enum access stores[] = { STORE2, STORE4, STORE8, STORE8 };
@@ -333,7 +333,7 @@ void do_zone(void)
 	vm->zones[pio][zone] = add ? vm->zones[pio][zone] + 1 : 0;
 }
 
-/* Memory over the doorbells, which don't ring then: it comes, is moved, and goes. */
+/* A memslot at the doorbells, which don't ring then: it is added, moved or deleted. */
 void do_memslot(void)
 {
 	struct vm *vm = some_vm();
@@ -358,7 +358,7 @@ void do_memslot(void)
 	       ioctl(vm->tiny.fd, KVM_SET_USER_MEMORY_REGION, &region), 0);
 }
 
-/* The page that some post to: forbidden, not there, or there. */
+/* Change the page that some registrations post to: forbidden, not there, or there. */
 void do_withhold(void)
 {
 	unsigned int how = rnd(3);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer on eventfds: signalled, read, watched, closed and passed on.
+ * The fuzzer's operations on eventfds: signal, read, poll, close and pass on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,7 +22,7 @@ void do_signal(void)
 
 	if (!event)
 		return;
-	/* What it really holds isn't known. */
+	/* The model doesn't know a resamplefd's real count. */
 	if (fd >= &fds[NR_PLAIN])
 		add = 1;
 	want = COUNT_MAX - event->count > add ? 0 : EAGAIN;
@@ -52,7 +52,7 @@ void do_read(void)
 	say("fd %zd: read %#llx", fd - fds, (unsigned long long)had);
 	ret = read(fd->fd, &n, sizeof(n));
 	event->stirs += ret > 0;
-	/* Who resamples for nothing takes no harm; who isn't told would. */
+	/* A resamplefd may have more signals than the model has, but not fewer. */
 	if (event->resample && ret > 0 && !event->semaphore && n >= had) {
 		event->count = 0;
 		return;
@@ -84,7 +84,7 @@ void do_new(void)
 	int new;
 
 	if (one_in(4)) {
-		/* Nothing, or something else. */
+		/* The number is closed, or becomes another kind of file. */
 		say("fd %zd: closed", fd - fds);
 		drop_file(fd);
 		if (one_in(2))

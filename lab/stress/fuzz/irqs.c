@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer on irqfds: made, taken away and acknowledged, with routes that change.
+ * The fuzzer's operations on irqfds: assign, deassign, acknowledge, and new routes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -79,7 +79,7 @@ void do_deassign_irqfd(void)
 	end_irqfd(event);
 	take(event);
 	event->stirs++;
-	/* What was deferred has come by now. */
+	/* Deferred injections are done when deassign returns. */
 	settle(vm);
 }
 
@@ -91,20 +91,20 @@ void do_routes(void)
 
 	if (!vm->open || vm->tiny.irqchip == CHIP_NONE)
 		return;
-	/* What is deferred goes by the routes of its time, */
+	/* Deferred injections use the routes at the time of the work: settle them first. */
 	settle(vm);
 	say("VM %zd: routes", vm - vms);
 	for (gsi = 0; gsi < NR_GSIS; gsi++) {
 		bool any = !one_in(6), pin = pin_exists(vm, gsi) && !one_in(4);
 
-		/* A level irqfd's line stays where it is. */
+		/* Level pins keep their route, because of level irqfds. */
 		if (is_level(gsi)) {
 			any = true;
 			pin = pin_exists(vm, gsi);
 		}
 		vm->pin_route[gsi] = any && pin;
 		vm->msi_route[gsi] = any && !pin;
-		/* but the second time of two may come by the next ones. */
+		/* The second of two injections may still come by the new route. */
 		if (vm->msi_route[gsi] && vm->may[PIN_VECTOR(gsi)])
 			vm->may[MSI_VECTOR(gsi)] = true;
 		if (vm->pin_route[gsi])
@@ -127,7 +127,7 @@ void do_interrupts(void)
 		settle(vm);
 }
 
-/* The level irqfds of a pin, by their resamplefds; how many there are. */
+/* Signal the resamplefds of a pin's level irqfds; returns how many irqfds there are. */
 static int tell_all(struct vm *vm, uint32_t pin)
 {
 	struct event *told[NR_FDS];
@@ -139,7 +139,7 @@ static int tell_all(struct vm *vm, uint32_t pin)
 		if (!event || event->vm != vm || event->gsi != pin ||
 		    !event->resamples)
 			continue;
-		/* It may have several files. */
+		/* The eventfd may have several files: once is enough. */
 		for (j = 0; j < nr_told && told[j] != event; j++)
 			;
 		if (j < nr_told)
@@ -150,7 +150,7 @@ static int tell_all(struct vm *vm, uint32_t pin)
 	return nr_told;
 }
 
-/* Does the pin wait for the guest's acknowledge of an interrupt before? */
+/* Does the pin wait for the guest's acknowledge of an earlier interrupt? */
 static bool is_in_service(struct vm *vm, uint32_t pin)
 {
 	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
@@ -161,10 +161,10 @@ static bool is_in_service(struct vm *vm, uint32_t pin)
 }
 
 /*
- * The guest masks a level pin, or unmasks it: then what level irqfds have raised is
- * taken back, and they are told, or, where they raised it in another VM, the guest may
- * be interrupted and has to acknowledge.  But a pin that has an interrupt in service
- * stays as it is until that is acknowledged.
+ * The guest masks a level pin or unmasks it.  At an unmask KVM takes back what level
+ * irqfds have raised and signals their resamplefds.  If they raised it in another VM,
+ * the guest may be interrupted and has to acknowledge.  A pin with an interrupt in
+ * service stays as it is until the guest acknowledges that.
  */
 void do_mask(void)
 {
@@ -193,7 +193,7 @@ void do_mask(void)
 	vm->up[pin] = false;
 }
 
-/* The guest acknowledges a level pin: its line goes down, and all are told. */
+/* The guest acknowledges a level pin: KVM lowers the line and signals all resamplefds. */
 void do_acknowledge(void)
 {
 	struct vm *vm = some_vm();
@@ -204,17 +204,17 @@ void do_acknowledge(void)
 	if (!vm->open || vm->tiny.irqchip != CHIP_FULL)
 		return;
 	/*
-	 * An EOI that none of the pins has a reason for may be that of any which a state
-	 * has in service, as the state doesn't say its vector.
+	 * KVM may attribute an EOI that fits no pin to any pin that a restored state has in
+	 * service, because the state doesn't have its vector.
 	 */
 	if (vm->restored && !is_in_service(vm, pin))
 		return;
 	say("VM %zd: acknowledge GSI %u", vm - vms, pin);
 	settle(vm);
-	/* A line of which it can't be told whether it is up may be about to be raised. */
+	/* If the model isn't sure of the line, the worker may be about to raise it. */
 	worker_is_done = wait_for_worker(vm);
 	tiny_end_of_interrupt(&vm->tiny, PIN_VECTOR(pin));
-	/* The device has not been looked after yet. */
+	/* With the pin masked KVM signals at the unmask. */
 	if (vm->masked[pin])
 		return;
 	nr_told = tell_all(vm, pin);

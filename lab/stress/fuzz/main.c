@@ -2,17 +2,17 @@
 /*
  * Random sequences of calls, accesses and signals, checked against a model.
  *
- * One thread does one thing after the other, on a few VMs and eventfds, and
- * knows what each must come to: which errno, whether the guest's write goes to
- * user space and with which value, what each counter holds, which interrupts
- * have arrived.  Whatever else happens ends the run.  What is done follows from
- * the seed alone, so that a failing run is repeated by its seed.
+ * One thread does one operation after the other, on a few VMs and eventfds, and
+ * knows the result of each: which errno, whether the guest's write exits to user
+ * space and with which value, each counter's count, which interrupts have arrived.
+ * Any other result ends the run.  The operations follow from the seed alone, so a
+ * failing run can be repeated with its seed.
  *
- * Every so often comes a burst: threads get in each other's way, closing what
- * others use, and the outcome isn't fixed any more.  What must hold then is the
- * balance: each write of the guest has come to user space or to one eventfd,
- * and of each registration no more were taken away than made.  Each thread's
- * part of a burst follows from the seed, how they interleave does not.
+ * At intervals there is a burst: threads race and close files that others use, so
+ * the results aren't fixed any more.  Then the balance must hold: each write of the
+ * guest has exited to user space or signalled one eventfd, and no registration was
+ * deassigned more often than assigned.  The seed fixes each thread's part of a
+ * burst, not how the threads interleave.
  *
  * Usage: fuzz [-s SEED] [-n OPERATIONS] [-t SECONDS] [-v]
  *	-v	say each operation before it is done
@@ -40,7 +40,7 @@ static void do_vm(void)
 	}
 	if (vm->open)
 		settle(vm);
-	/* Without its file it has no irqfds, and rings until its vCPU goes. */
+	/* A VM without its file has no irqfds, and rings until its vCPU is closed. */
 	if (vm->open)
 		drop_vm(vm);
 	else
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 		make_vm(&vms[i]);
 
 	while (nr_done < operations && (!seconds || now() - begin < seconds)) {
-		/* Not everything can be done with what there is at the moment. */
+		/* An operation that isn't possible at the moment isn't counted. */
 		idle = true;
 		if (nr_done % BURST_EVERY == BURST_EVERY - 1)
 			do_burst();

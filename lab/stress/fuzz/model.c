@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer's model: eventfds, VMs and registrations, and how one thing leads to
- * another.
+ * The fuzzer's model: eventfds, VMs and registrations, and how operations change them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +25,7 @@ bool nowhere_there;
 uint64_t seed, nr_done;
 unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
 
-/* What was done last, for who looks for the reason. */
+/* The last operations, to be printed if a result is wrong. */
 static char said[NR_SAID][160];
 bool idle;
 bool says_all;
@@ -86,7 +85,7 @@ void put_event(struct event *event)
 		free(event);
 }
 
-/* Its last file is gone, or KVM_IRQFD said so, or its VM is gone. */
+/* After the last close of the eventfd, a DEASSIGN, or VM close. */
 void end_irqfd(struct event *event)
 {
 	struct event *resample = event->resamples;
@@ -103,7 +102,7 @@ void end_irqfd(struct event *event)
 	put_event(resample);
 	if (gsi >= NR_PINS)
 		return;
-	/* Whoever goes takes the line down, and those who are left are told. */
+	/* An irqfd that ends lowers the line; KVM signals the others' resamplefds. */
 	vm->up[gsi] = false;
 	if (vm->foreign[gsi]) {
 		vm->unsure[gsi] = true;
@@ -120,7 +119,7 @@ void drop_file(struct fd *fd)
 {
 	struct event *event = fd->event;
 
-	/* Not with others' raises still under way. */
+	/* First wait for the raises of other irqfds. */
 	if (event && event->files == 1 && event->resamples)
 		settle(event->vm);
 	if (fd->fd >= 0)
@@ -136,7 +135,7 @@ void drop_file(struct fd *fd)
 		drop_watches(event);
 		end_irqfd(event);
 		end_hung_up(event);
-		/* It hears of acknowledges, and may take the line down, until it is gone. */
+		/* Until its end the irqfd gets acknowledges and may lower the line. */
 		if (vm && !check_lists(vm) && gsi < NR_PINS)
 			vm->unsure[gsi] = true;
 	}
@@ -157,19 +156,19 @@ struct fd *some_fd(void)
 	return &fds[rnd(NR_PLAIN)];
 }
 
-/* For resampling, and nothing else, so that one doesn't set off another. */
+/* These eventfds are only resamplefds, so that no irqfd's resamplefd signals an irqfd. */
 struct fd *some_resamplefd(void)
 {
 	return &fds[NR_PLAIN + rnd(NR_FDS - NR_PLAIN)];
 }
 
-/* Which an eventfd that is to be replaced may be. */
+/* A file of the same kind, which may replace FD. */
 struct fd *some_like(struct fd *fd)
 {
 	return fd - fds < NR_PLAIN ? some_fd() : some_resamplefd();
 }
 
-/* What a call says of an fd by itself. */
+/* The errno of a call because of its fd, or 0. */
 int fd_error(struct fd *fd)
 {
 	return fd->fd < 0 ? EBADF : fd->event ? 0 : EINVAL;
@@ -188,7 +187,7 @@ bool pin_exists(struct vm *vm, uint32_t gsi)
 	return gsi < NR_PINS && vm->tiny.irqchip == CHIP_FULL;
 }
 
-/* An interrupt for each of the GSI's routes. */
+/* Expect an interrupt for each of the GSI's routes. */
 void inject(struct event *event)
 {
 	struct vm *vm = event->vm;
@@ -201,7 +200,7 @@ void inject(struct event *event)
 		vm->must[MSI_VECTOR(gsi)] = true;
 	if (!vm->pin_route[gsi])
 		return;
-	/* From work, which may come twice for two signals. */
+	/* The work injects, which may be twice for two signals. */
 	vm->may[PIN_VECTOR(gsi)] = true;
 	if (!is_level(gsi)) {
 		if (!event->resamples)
@@ -216,7 +215,7 @@ void inject(struct event *event)
 void consume(struct event *event)
 {
 	if (event->vm && event->count) {
-		/* Who writes may have waited for room. */
+		/* The take makes room, which wakes pollers. */
 		event->stirs += event->count >= COUNT_MAX - 1;
 		take(event);
 		event->left |= !!event->count;
@@ -224,7 +223,7 @@ void consume(struct event *event)
 	}
 }
 
-/* From the kernel: it never says no, and the counter stops at its end. */
+/* A signal by the kernel: it never fails, and the counter stops at its maximum. */
 void signal_event(struct event *event)
 {
 	nr_signals++;
@@ -268,7 +267,7 @@ void drop_vm(struct vm *vm)
 
 	close(vm->tiny.fd);
 	vm->open = false;
-	/* As with KVM_IRQFD's deassign the counters are read. */
+	/* VM close takes the counts, as DEASSIGN does. */
 	for (i = 0; i < NR_FDS; i++) {
 		if (fds[i].event && fds[i].event->vm == vm) {
 			end_irqfd(fds[i].event);
@@ -327,7 +326,7 @@ bool excludes(const struct reg *reg, const struct reg *new)
 	return !reg->fanout || !new->fanout || reg->event == new->event;
 }
 
-/* Do they take the same writes?  For one of any value LIKE may stand for all. */
+/* Have REG and LIKE the same address, length and value, or no value? */
 bool same_writes(const struct reg *reg, const struct reg *like)
 {
 	return reg->event && same_bus(reg, like) && reg->addr == like->addr &&
@@ -391,7 +390,7 @@ void say_reg(const char *what, struct vm *vm, struct fd *fd,
 	    ", posted");
 }
 
-/* What was to go with the eventfd has gone, at the latest when the next call returns. */
+/* Registrations with HANGUP go, at the latest when the next call returns. */
 void end_hung_up(struct event *event)
 {
 	struct reg none = { .pio = true, .addr = NO_PORT, .len = 1 };

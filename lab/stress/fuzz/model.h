@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the fuzzer knows of eventfds, registrations, irqfds and VMs: its model.  Who
- * does something says so, does it, has what came of it compared with what the model
- * says, and changes the model.
+ * The fuzzer's model of eventfds, registrations, irqfds and VMs.  An operation announces
+ * itself by say(), makes its call, compares the result with the model, and changes the
+ * model.
  */
 #ifndef LAB_STRESS_FUZZ_MODEL_H
 #define LAB_STRESS_FUZZ_MODEL_H
@@ -31,25 +31,25 @@
 #define BORDER		TINY_MEM_SIZE	/* where stores begin in memory and end in a place */
 
 #define COUNT_MAX	UINT64_MAX
-#define PATIENCE	60	/* seconds for what comes from a worker */
+#define PATIENCE	60	/* seconds that a worker may take */
 
-/* Bits of KVM_IOEVENTFD that no kernel of ours gives a meaning. */
+/* A flag of KVM_IOEVENTFD that no kernel knows. */
 #define BAD_FLAG	0x100000
-/* Where nobody has a doorbell. */
+/* No operation assigns a doorbell there. */
 #define NO_PORT		0x9000
 
-/* An eventfd, as long as a file, a registration or an irqfd has it. */
+/* An eventfd, as long as a file, a registration or an irqfd refers to it. */
 struct event {
 	uint64_t count;
 	bool semaphore;
-	bool left;		/* an irqfd has left some of the count, and told nobody */
-	bool resample;		/* a level irqfd's: may be told more than once */
+	bool left;		/* an irqfd has left some of the count without a wake-up */
+	bool resample;		/* a resamplefd, which may get more signals than needed */
 	int files;		/* how many of fds[] */
 	int users;		/* files, registrations and irqfds */
 	struct vm *vm;		/* of its irqfd, NULL for none */
 	uint32_t gsi;
 	unsigned int stirs;	/* how often its pollers may have been woken */
-	struct event *resamples;	/* a level irqfd's */
+	struct event *resamples;	/* a level irqfd's resamplefd */
 };
 
 /* A file descriptor: of an eventfd, of something else, or of nothing. */
@@ -61,11 +61,11 @@ struct fd {
 struct reg {
 	struct event *event;	/* NULL: this entry is free */
 	bool pio, match, fanout, hangup;
-	bool ccw;		/* the flag; without @pio it's a bus that nothing rings */
+	bool ccw;		/* the flag; without @pio it's a bus that no access reaches */
 	uint64_t addr, value;
 	uint32_t len;
 	uint64_t *post;		/* NULL for no posting */
-	bool posted;		/* it must have @last there now */
+	bool posted;		/* @post must have @last now */
 	uint64_t last;
 };
 
@@ -79,35 +79,35 @@ struct vm {
 	uint64_t extra;		/* where its second memslot is, 0 for nowhere */
 	uint8_t *extra_mem;
 	uint64_t posts[NR_REGS];	/* one for each of @regs */
-	/* Vectors that must have arrived, and those that may still. */
+	/* Vectors that must have arrived, and vectors that may still arrive. */
 	bool must[256], may[256];
-	/* Of level irqfds: the line is up; whether it is can't be told. */
+	/* The level irqfds' line is up; the model doesn't know whether it is. */
 	bool up[NR_PINS], unsure[NR_PINS];
-	bool masked[NR_PINS];	/* of those that are level-triggered */
+	bool masked[NR_PINS];	/* level-triggered pins only */
 	bool restored;		/* the I/O APIC's state was set */
 	bool foreign[NR_PINS];	/* the line came up in another VM, and was restored */
-	bool routed;		/* by @routes, not as the irqchip came */
+	bool routed;		/* has @routes, not the irqchip's default */
 	struct tiny_routes routes;
 };
 
 extern struct vm vms[NR_VMS];
 extern struct fd fds[NR_FDS];
-extern int other_fd;		/* no eventfd's */
+extern int other_fd;		/* not an eventfd */
 extern uint64_t *nowhere;	/* an address that a store faults at, mostly */
 extern bool nowhere_there;
 
 extern uint64_t seed, nr_done;
 extern unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
-extern bool idle;		/* nothing has been said since this was set */
-extern bool says_all;		/* each operation, before it is done */
+extern bool idle;		/* say() wasn't called since this was set */
+extern bool says_all;		/* print each operation before it is done */
 
-/* What is about to be done. */
+/* Note the operation that is about to be done. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The end: the last things said, and how to do them again. */
+/* End the run: print the last operations, and how to repeat them. */
 void wrong(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* A call's return value, with errno, against the errno that it must come to, or 0. */
+/* Check a call's return value, with errno, against the wanted errno, or 0. */
 void expect(const char *what, int ret, int want);
 
 double now(void);
@@ -151,7 +151,7 @@ int call(struct vm *vm, const struct reg *reg, int fd, uint32_t flags);
 void say_reg(const char *what, struct vm *vm, struct fd *fd,
 	     const struct reg *reg);
 
-/* What can be seen, against the model (checks.c) */
+/* Comparisons with the model (checks.c) */
 bool has_bit(const char *regs, unsigned int vector);	/* of a local APIC's IRR */
 void check_vectors(struct vm *vm);
 void check_line(struct vm *vm, uint32_t pin);
@@ -161,7 +161,7 @@ short poll_events(struct event *event);
 void check_counter(struct fd *fd);
 void settle(struct vm *vm);
 
-/* What is done, by subject */
+/* The operations, by subject */
 void do_assign_io(void);
 void do_deassign_io(void);
 void do_access(void);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer on those who poll an eventfd besides KVM: epoll in its modes, AIO and
- * io_uring.
- * What they are told has to be what poll() says; and an interrupt, which takes at once
- * what its signal added, is nothing to them.
+ * The fuzzer's operations on other pollers of an eventfd: epoll in its modes, AIO and
+ * io_uring.  The events that they get must be those that poll() reports.  An interrupt
+ * is no event for them, because it takes the count that its signal adds at once.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,16 +19,16 @@
 #define NR_WATCHES	8
 
 /*
- * Each has an epoll of its own, with one file in it.  It goes with the last descriptor
- * of the eventfd, as that is when the file does: a duplicate is the same file.
+ * Each has an epoll of its own, with one file in it.  It ends with the last descriptor
+ * of the eventfd, because then the file goes: a duplicate is the same file.
  */
 static struct watch {
 	struct event *event;	/* NULL: none */
 	int epoll, fd;
 	uint32_t events;	/* EPOLLIN and EPOLLOUT */
 	uint32_t mode;		/* 0, EPOLLET, EPOLLONESHOT or EPOLLEXCLUSIVE */
-	bool told;		/* EPOLLONESHOT's one time is over */
-	uint32_t last;		/* EPOLLET's: what it was when it was asked */
+	bool told;		/* EPOLLONESHOT has reported its one event */
+	uint32_t last;		/* EPOLLET: the events at the last check */
 	unsigned int stirs;
 } watches[NR_WATCHES];
 
@@ -66,7 +65,7 @@ static void make_watch(struct watch *watch, struct fd *fd)
 	watch->told = false;
 	watch->last = 0;
 	watch->stirs = fd->event->stirs;
-	/* Of several exclusive ones it isn't said which is told. */
+	/* With several exclusive ones it isn't defined which is woken: make only one. */
 	for (other = watches; other < watches + NR_WATCHES; other++)
 		if (other->event == fd->event && other->mode == EPOLLEXCLUSIVE)
 			watch->mode = 0;
@@ -88,7 +87,7 @@ static void check_watch(struct watch *watch)
 
 	if (n < 0)
 		die("epoll_wait");
-	/* It may be told more often than it has to be. */
+	/* A resamplefd may get more signals than the model has. */
 	if (watch->event->resample && ev.events & EPOLLIN) {
 		watch->told |= watch->mode == EPOLLONESHOT;
 		watch->last = want;
@@ -98,8 +97,8 @@ static void check_watch(struct watch *watch)
 	if (watch->told)
 		want = 0;
 	/*
-	 * The edge: what wasn't there when it was asked before is told, and nothing of an
-	 * interrupt.
+	 * Edge-triggered: epoll reports events that are new since the last check, and
+	 * nothing for an interrupt.
 	 */
 	if (watch->mode == EPOLLET) {
 		uint32_t gained = want & ~watch->last;
@@ -110,10 +109,10 @@ static void check_watch(struct watch *watch)
 		if (!gained && (!stirred || !ev.events))
 			want = 0;
 	}
-	/* The signal that makes the count overflow says that there is something to read. */
+	/* The signal that makes the count overflow wakes with EPOLLIN only. */
 	if (want == EPOLLERR && !(watch->events & EPOLLIN) && !ev.events)
 		want = 0;
-	/* A semaphore's irqfd takes one of the count, and the signal with it. */
+	/* A semaphore's irqfd takes one of the count and wakes no poller for the rest. */
 	if (watch->event->left && !ev.events)
 		want = 0;
 	if (ev.events != want)
@@ -141,7 +140,7 @@ void do_epoll(void)
 	} else if (watch->told && one_in(2)) {
 		struct epoll_event ev = epoll_event_of(watch);
 
-		/* By the number that it was added by, if that still is its own. */
+		/* By the fd that it was added with, if that is still the same eventfd. */
 		for (i = 0; i < NR_FDS; i++)
 			if (fds[i].event == watch->event && fds[i].fd == watch->fd)
 				break;
@@ -169,8 +168,8 @@ static int aio_done(aio_context_t aio)
 }
 
 /*
- * A poll by AIO ends as soon as there is something to read, which an interrupt is not.
- * Its request has the file, so it is gone before anything else is done.
+ * A poll by AIO completes as soon as there is a count to read, and an interrupt leaves
+ * none.  The request holds the file, so it must end before the next operation.
  */
 void do_aio(void)
 {
@@ -186,7 +185,7 @@ void do_aio(void)
 
 	if (!event || event->count)
 		return;
-	/* Not each kernel has it. */
+	/* Not each kernel has AIO. */
 	if (syscall(SYS_io_setup, 1, &aio))
 		return;
 	say("fd %zd: polled by AIO, and 1 added", fd - fds);
@@ -214,7 +213,7 @@ struct uring {
 	struct io_uring_sqe *sqes;
 };
 
-/* Not each kernel has it. */
+/* false if the kernel has no io_uring. */
 static bool uring_open(struct uring *u)
 {
 	memset(u, 0, sizeof(*u));
@@ -261,8 +260,9 @@ static uint32_t uring_done(struct uring *u)
 }
 
 /*
- * A ring that tells of its completions by an eventfd, and polls that: one completion, of
- * which the irqfd makes an interrupt, and interrupts are no more of them.
+ * An io_uring that signals its completions to an eventfd with an irqfd, and polls it.
+ * There is one completion, which the irqfd makes an interrupt of; interrupts cause no
+ * further completions.
  */
 void do_uring(void)
 {
@@ -276,7 +276,7 @@ void do_uring(void)
 		return;
 	if (!uring_open(&u))
 		return;
-	say("fd %zd: polled by io_uring that tells of it by it", fd - fds);
+	say("fd %zd: polled by an io_uring that signals it", fd - fds);
 	if (syscall(SYS_io_uring_register, u.fd, IORING_REGISTER_EVENTFD,
 		    &fd->fd, 1))
 		die("IORING_REGISTER_EVENTFD");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer on state that is saved and restored.
+ * The fuzzer's operations that save and restore state.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -9,7 +9,7 @@
 
 #include "model.h"
 
-/* What is set to what it is stays so; a level pin that is up may interrupt once more. */
+/* Setting the present state changes nothing, but a level pin that is up may interrupt. */
 static void same_irqchip(struct vm *vm, uint32_t id)
 {
 	struct kvm_irqchip chip = { .chip_id = id };
@@ -63,7 +63,7 @@ void do_state(void)
 	settle(vm);
 }
 
-/* A file of the eventfd's, or -1. */
+/* A descriptor of the eventfd, or -1. */
 static int file_of(struct event *event)
 {
 	int i;
@@ -74,7 +74,7 @@ static int file_of(struct event *event)
 	return -1;
 }
 
-/* Whatever has no file any more can't be named, and stays behind. */
+/* An eventfd without a descriptor can't be assigned to the new VM: it is left out. */
 static void move_irqfds(struct vm *vm, int old)
 {
 	int i, j;
@@ -145,8 +145,8 @@ static void set_irqchips(struct vm *vm, const struct kvm_irqchip *chips)
 }
 
 /*
- * All that is saved of a VM goes into a fresh one, as with a migration.  Lines that
- * were up are up there; the guest's acknowledge takes them down, and all are told.
+ * Restore a VM's saved state into a fresh VM, as a migration does.  Lines that were up
+ * are up there.  At the guest's acknowledge KVM lowers them and signals all resamplefds.
  */
 void do_restore(void)
 {
