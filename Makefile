@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make help tells what there is.
+# make help lists the targets.
 
 .PHONY: help modules demo check fuzz lint bench series clean
 
 help:
 	@echo 'make modules	build kvm.ko, its kin and irqbypass.ko into build/modules/'
-	@echo 'make demo	see a guest ring and be interrupted, and what that costs'
+	@echo 'make demo	show a guest that rings and is interrupted, and what that costs'
 	@echo 'make check	run the tests; T=name for one test, LANE=name for one lane,'
 	@echo '		LANE=list for their names'
 	@echo 'make fuzz	random calls against a model, for half an hour in a kernel with'
 	@echo '		KASAN and lockdep; SEED=n to repeat a run, SECONDS=n for how long'
-	@echo 'make lint	only look at the sources'
+	@echo 'make lint	check the sources only'
 	@echo 'make bench	count instructions, stock modules and ours side by side'
 	@echo 'make series	write the patch series to build/series/'
 	@echo 'make clean	remove what was built, not what was downloaded or unpacked'

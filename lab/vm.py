@@ -157,7 +157,7 @@ def complete(o):
     if o.timeout <= 0:
         raise Trouble(f"--timeout {o.timeout:g}: not a time to wait")
     if o.silence < 10:
-        raise Trouble(f"--silence {o.silence:g}: it tells every five seconds")
+        raise Trouble(f"--silence {o.silence:g}: the guest reports every five seconds")
     o.boot = min(o.timeout, BOOT_LIMIT[lane])
 
 
