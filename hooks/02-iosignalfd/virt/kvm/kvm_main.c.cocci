@@ -73,7 +73,7 @@ expression e;
  ...>
  }
 
-// What was a hole may be none any more.
+// There may be memory now where vCPUs know that there was none.
 @@
 @@
  kvm_swap_active_memslots(...)

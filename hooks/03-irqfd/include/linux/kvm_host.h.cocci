@@ -1,4 +1,4 @@
-// What irqfd raises it raises in its own name.
+// irqfds raise lines with a source id of their own.
 @@
 @@
  #define KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID 1

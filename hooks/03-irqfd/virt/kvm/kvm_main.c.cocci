@@ -1,4 +1,4 @@
-// irqfds count for themselves; their sum is made for who asks.
+// Each irqfd has counters of its own; a reader of the statistics adds them up.
 @@
 identifier kvm;
 @@

@@ -3,7 +3,7 @@
  #include "irq.h"
 +#include "level_irq.h"
 
-// A masked line's level irqfds are told when it is unmasked.
+// KVM tells a masked line's level irqfds when the guest unmasks it.
 @@
 identifier s, irq;
 @@

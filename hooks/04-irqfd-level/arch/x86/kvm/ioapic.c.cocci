@@ -50,7 +50,7 @@ identifier vcpu, vectors;
  spin_unlock(...);
  }
 
-// A masked pin's level irqfds are told when it is unmasked.
+// KVM tells a masked pin's level irqfds when the guest unmasks it.
 @@
 identifier ioapic, pin, trigger_mode;
 @@

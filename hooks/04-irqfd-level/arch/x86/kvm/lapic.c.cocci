@@ -3,7 +3,7 @@
  #include "ioapic.h"
 +#include "level_irq.h"
 
-// An EOI for what a redirection entry was before is intercepted only once.
+// An EOI for an earlier redirection entry is intercepted only once.
 @@
 identifier apic, vector;
 @@

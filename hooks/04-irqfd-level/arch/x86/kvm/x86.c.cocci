@@ -3,7 +3,7 @@
  #include "lapic.h"
 +#include "level_irq.h"
 
-// What is still in service stays intercepted.
+// KVM still intercepts the EOIs of interrupts that are in service.
 @@
 identifier vcpu;
 @@
@@ -21,7 +21,7 @@ identifier vcpu;
  ...
  }
 
-// What a new state leaves out nobody would acknowledge.
+// The guest won't acknowledge a raise that the new state doesn't have.
 @@
 identifier pic, chip;
 expression i;

@@ -1,4 +1,4 @@
-// The PIC's interrupt, whose line was lowered since the vCPU saw it.
+// The PIC's line may have been lowered since the vCPU saw the interrupt.
 @@
 identifier vcpu, req_immediate_exit;
 identifier irq;

@@ -3,7 +3,7 @@
  #include "level_irq.h"
 +#include "directed_eoi.h"
 
-// An IOAPIC whose EOI register the guest is told of has one.
+// If the guest may suppress EOI broadcasts, the IOAPIC has an EOI register.
 @@
 identifier ioapic;
 @@
@@ -26,7 +26,7 @@ identifier vcpu, this, addr;
  ...>
  }
 
-// Which EOI is meant for a pin is settled before.
+// kvm_ioapic_ends() decides whether an EOI is meant for a pin.
 @@
 identifier vcpu, ioapic, i, vector, trigger_mode, guesses;
 @@

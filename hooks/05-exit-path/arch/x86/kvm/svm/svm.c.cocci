@@ -1,4 +1,4 @@
-// Before the look at next RIP, which an OUT doesn't depend on.
+// Before the check of next RIP, which an OUT doesn't need.
 @@
 identifier vcpu, svm, control;
 @@

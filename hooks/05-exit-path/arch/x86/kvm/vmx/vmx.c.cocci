@@ -1,4 +1,4 @@
-// After nested guests have been sorted out.
+// After the check for nested guests.
 @@
 identifier vcpu;
 expression is_nested;
@@ -16,7 +16,7 @@ expression is_nested;
  ...
  }
 
-// The local APIC's page isn't the bus's.
+// A write to the local APIC's page doesn't belong on the bus.
 @@
 expression vcpu, gpa;
 @@
