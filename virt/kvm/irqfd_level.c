@@ -219,47 +219,6 @@ bool kvm_irqfd_level_raise_by(struct kvm *kvm, unsigned int gsi,
 }
 
 /**
- * kvm_arch_irqfd_level_raise - raise a GSI for its level irqfds
- * @kvm: the VM
- * @resampler: the GSI's
- *
- * For an architecture where a line may be in no irqchip that KVM emulates.
- * Context: process context, in a read section of kvm->irq_srcu.
- * Return: false if there is no route.
- */
-bool __weak kvm_arch_irqfd_level_raise(struct kvm *kvm,
-				       struct kvm_irqfd_resampler *resampler)
-{
-	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
-	int nr = kvm_irq_map_gsi(kvm, routes, resampler->gsi);
-
-	return kvm_irqfd_level_raise_by(kvm, resampler->gsi, routes, nr);
-}
-
-/**
- * kvm_arch_irqfd_level_retire - a GSI has lost its last level irqfd
- * @kvm: the VM
- * @resampler: the GSI's, which won't be raised any more
- *
- * Context: process context, kvm->irqfds.resampler_lock, or none if the VM is
- * being closed.
- */
-void __weak kvm_arch_irqfd_level_retire(struct kvm *kvm,
-					struct kvm_irqfd_resampler *resampler)
-{
-}
-
-/**
- * kvm_arch_irqfd_level_rerouted - the routing table is a new one
- * @kvm: the VM
- *
- * Context: kvm->irq_lock and a read section of kvm->irq_srcu.
- */
-void __weak kvm_arch_irqfd_level_rerouted(struct kvm *kvm)
-{
-}
-
-/**
  * kvm_irqfd_level_raise - raise the line
  * @kvm: the VM
  * @irqfd: a level irqfd that was attached, and not freed since

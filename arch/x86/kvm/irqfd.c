@@ -91,6 +91,7 @@ int kvm_arch_irqfd_inject(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *
 					 false);
 }
 
+#ifdef CONFIG_KVM_XEN
 /*
  * All others take spinlocks at most.  kvm_arch_set_irq_inatomic() is what doesn't wait:
  * it says -EWOULDBLOCK if the shared info's page isn't mapped.
@@ -100,7 +101,6 @@ bool kvm_arch_irqfd_may_wait(const struct kvm_kernel_irq_routing_entry *e)
 	return e->type == KVM_IRQ_ROUTING_XEN_EVTCHN;
 }
 
-#ifdef CONFIG_KVM_XEN
 /* Where user space has the page of shared info, or an error HVA. */
 static unsigned long irqfd_shared_info_hva(struct kvm *kvm)
 {
