@@ -90,8 +90,8 @@ one. Rows of Intel are counted by Bochs, ten nanoseconds an instruction.
 - Medians: of 9 batches of rings, of the 16 operations that reach N, of 48
   signals, of 7 routing tables. An operation ends when its caller goes on; if the
   caller sleeps meanwhile, idle time counts, as the clock leaps to the next timer.
-- "-work", or "all of it": what anybody executes for it at any time, and no idle
-  time; a mean of the 64 operations that reach N. Of one, where a VM is closed.
+- "-work", or "all of it": what is executed for it by any thread at any time, without
+  idle time; a mean of the 64 operations that reach N. Of one, where a VM is closed.
 - "-all": a mean from N down to none.
 - Irqfds beyond 4,000 share the GSIs of the first 4,000: a routing table has no
   more than 4,096 entries.{stand_in}"""
