@@ -453,11 +453,20 @@ static struct kvm_pic_state pic_state(struct kvm_vm *vm)
 	return chip.chip.pic;
 }
 
-/* Line GSI_BOTH of the PIC, level and not masked, and nothing else. */
+static void guest_spurious(struct ex_regs *regs)
+{
+}
+
+/*
+ * Line GSI_BOTH of the PIC, level and not masked, and nothing else.  A PIC whose line goes
+ * down before the vCPU takes the vector has a spurious interrupt: its last line's vector,
+ * with nothing in service.
+ */
 static void init_pic(struct irq_vm *v)
 {
 	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_PIC_MASTER };
 
+	vm_install_exception_handler(v->vm, PIC_VECTOR - GSI_BOTH + 7, guest_spurious);
 	vm_ioctl(v->vm, KVM_GET_IRQCHIP, &chip);
 	chip.chip.pic.irq_base = PIC_VECTOR - GSI_BOTH;
 	chip.chip.pic.elcr = BIT(GSI_BOTH);
@@ -1009,12 +1018,15 @@ static void *run_until_stopped(void *arg)
 {
 	struct storm *s = arg;
 	struct kvm_run *run = s->v.vcpu->run;
+	struct ucall uc;
 
 	do {
 		if (__vcpu_run(s->v.vcpu)) {
 			TEST_ASSERT(errno == EINTR, KVM_IOCTL_ERROR(KVM_RUN, -1));
 			WRITE_ONCE(s->kicks, s->kicks + 1);
 		} else {
+			if (get_ucall(s->v.vcpu, &uc) == UCALL_ABORT)
+				REPORT_GUEST_ASSERT(uc);
 			TEST_ASSERT(run->exit_reason == KVM_EXIT_IOAPIC_EOI,
 				    "Unexpected exit %u (%s)", run->exit_reason,
 				    exit_reason_str(run->exit_reason));
@@ -1116,11 +1128,6 @@ TEST_F_TIMEOUT(storm, host_goes_on, 120)
 		 "A signal doesn't stop the vCPU");
 }
 
-/* The PIC's spurious interrupt: the vector of its last line, with nothing in service. */
-static void guest_spurious(struct ex_regs *regs)
-{
-}
-
 /*
  * The line goes down after the vCPU has seen that the PIC has an interrupt, and before
  * it takes the vector.  KVM injects nothing then and must not warn; the lab checks the
@@ -1135,7 +1142,6 @@ TEST_F_TIMEOUT(resample, pic_lowered_late, 120)
 	int i, j;
 
 	set_routes(self->v.vm, &route, 1);
-	vm_install_exception_handler(self->v.vm, PIC_VECTOR - GSI_BOTH + 7, guest_spurious);
 	init_pic(&self->v);
 	self->v.guest->ack = pic_ack;
 	start_counting(&self->v);
