@@ -30,9 +30,9 @@
  *
  * Without memos each write looks in the hash table of the bus and in the group's index,
  * in four to eight cache lines.  By make bench that takes 209 instructions more for a ring
- * of any value, 302 for one of its own value, and 650 for a write that no value of a
- * point's takes and that goes on to user space.  It takes 56 less where a vCPU rings more
- * addresses in turn than it has memos for.
+ * of any value, 302 for one of its own value, and 655 for a write that no value of a
+ * point's takes and that goes on to user space.  It takes some 60 less where a vCPU rings
+ * more addresses in turn than it has memos for.
  */
 
 #include <kvm/iobus.h>
