@@ -205,7 +205,11 @@ void inject(struct event *event)
 	if (!is_level(gsi)) {
 		if (!event->resamples)
 			vm->must[PIN_VECTOR(gsi)] = true;
-	} else if (event->resamples) {
+	} else if (!event->resamples) {
+		/* Nothing holds a restored line up: the pulse of a plain irqfd lowers it. */
+		if (vm->foreign[gsi])
+			vm->unsure[gsi] = true;
+	} else {
 		if (vm->up[gsi])
 			vm->unsure[gsi] = true;
 		vm->up[gsi] = true;
