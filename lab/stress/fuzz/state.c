@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 
@@ -151,7 +152,7 @@ static void set_irqchips(struct vm *vm, const struct kvm_irqchip *chips)
 void do_restore(void)
 {
 	struct vm *vm = some_vm();
-	bool irqfds_first = one_in(2);
+	bool irqfds_first = one_in(2), was_up[NR_PINS];
 	struct kvm_irqchip chips[3];
 	struct kvm_vcpu_events events;
 	struct kvm_lapic_state lapic;
@@ -187,9 +188,13 @@ void do_restore(void)
 		vm->foreign[i] |= vm->up[i] || vm->unsure[i];
 		vm->may[PIN_VECTOR(i)] |= vm->foreign[i];
 	}
+	memcpy(was_up, vm->up, sizeof(was_up));
 	if (irqfds_first)
 		move_irqfds(vm, old.fd);
 	set_irqchips(vm, chips);
+	/* A raise of the assign's comes before the state, which has the line down, or after. */
+	for (i = 0; i < NR_PINS; i++)
+		vm->unsure[i] |= vm->up[i] && !was_up[i];
 	if (ioctl(vm->tiny.vcpu, KVM_SET_VCPU_EVENTS, &events))
 		die("KVM_SET_VCPU_EVENTS");
 	if (!irqfds_first)
