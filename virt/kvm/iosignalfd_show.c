@@ -69,6 +69,7 @@ static int iosignalfd_list_show(struct seq_file *m, void *v)
 	/* data_race(): a vCPU may be counting; the figure is as old as its line. */
 	rings = data_race(item->rings);
 	seq_putc(m, ' ');
+	/* A listed item has its eventfd: both go under kvm->iosignalfds.lock. */
 	kvm_eventfd_show_id(m, item->eventfd);
 	seq_printf(m, " %llu %s%s%s%s\n", rings,
 		   item->fanout ? "f" : "", item->post ? "p" : "",
