@@ -238,20 +238,12 @@ static bool in_service(struct irq_vm *v)
 	return ioapic_state(v->vm).redirtbl[GSI_LEVEL].fields.remote_irr;
 }
 
-static bool is_pending(struct irq_vm *v, uint8_t vector)
-{
-	struct kvm_lapic_state state;
-
-	vcpu_ioctl(v->vcpu, KVM_GET_LAPIC, &state);
-	return *(uint32_t *)(state.regs + APIC_IRR + (vector >> 5) * 0x10) & BIT(vector & 31);
-}
-
 /* Signal and wait until the worker has injected: before that there is no interrupt. */
 static void raise_line(struct eoi_vm *e, bool split)
 {
 	add(e->fd, 1);
 	if (split)
-		WAIT_FOR(is_pending(&e->v, VECTOR), "Wanted a message, got none");
+		wait_for_pending(&e->v, VECTOR);
 	else
 		WAIT_FOR(in_service(&e->v), "Wanted the pin in service, it is not");
 }
@@ -397,7 +389,7 @@ TEST_F(eoi, line_held)
 	for (i = 1; i <= 5; i++) {
 		run_to(&self->e, SYNC_BETWEEN);
 		assert_taken(&self->e, VECTOR, i);
-		TEST_ASSERT(is_pending(&self->e.v, VECTOR) == !variant->honoured,
+		TEST_ASSERT(irq_is_pending(&self->e.v, VECTOR) == !variant->honoured,
 			    "Wanted the next one %s", variant->honoured ? "not yet" : "already");
 		if (i == 5)
 			kvm_irq_line(self->e.v.vm, GSI_LEVEL, 0);
@@ -420,7 +412,7 @@ TEST_F(eoi, edge)
 	self->e.v.guest->ack = ack_lapic_only;
 	for (i = 1; i <= 5; i++) {
 		add(self->e.fd, 1);
-		WAIT_FOR(is_pending(&self->e.v, VECTOR), "Wanted an interrupt, got none");
+		wait_for_pending(&self->e.v, VECTOR);
 		run_to(&self->e, SYNC_BETWEEN);
 		assert_told(&self->e, 1, "After the local APIC's EOI");
 		run_to(&self->e, SYNC_PASS);

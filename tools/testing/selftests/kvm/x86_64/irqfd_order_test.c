@@ -245,6 +245,7 @@ static void try_order(struct order_vm *o, enum when end, enum when begin, bool e
 	assign_resample_ok(o->v.vm, o->old_fd, GSI_LEVEL, o->old_resamplefd);
 	add(o->old_fd, 1);
 	WAIT_FOR(is_raised(o), "Wanted the line up");
+	wait_for_worker(&o->v);
 	o->v.guest->stop_before_eoi = 1;
 	run_to_sync(&o->v, SYNC_BEFORE_EOI);
 	o->v.guest->stop_before_eoi = 0;

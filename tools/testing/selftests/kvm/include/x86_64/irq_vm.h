@@ -131,6 +131,12 @@ void wait_for_ends(struct irq_vm *v, uint64_t nr);
 /* Is the vector in the local APIC's IRR?  The vCPU must not run. */
 bool irq_is_pending(struct irq_vm *v, uint8_t vector);
 
+/*
+ * Wait until it is, and KVM has delivered it: KVM sets the IRR first, and a vCPU that
+ * runs in between doesn't take the interrupt yet.  The vCPU must not run.
+ */
+void wait_for_pending(struct irq_vm *v, uint8_t vector);
+
 /* Passes until the vector has @want interrupts; the second fails if there are more. */
 void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);
 void assert_irqs(struct irq_vm *v, uint8_t vector, uint64_t want);

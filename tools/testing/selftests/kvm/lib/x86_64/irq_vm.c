@@ -362,6 +362,12 @@ bool irq_is_pending(struct irq_vm *v, uint8_t vector)
 	return lapic.regs[APIC_IRR + vector / 32 * 16 + vector % 32 / 8] & (1 << vector % 8);
 }
 
+void wait_for_pending(struct irq_vm *v, uint8_t vector)
+{
+	WAIT_FOR(irq_is_pending(v, vector), "Vector 0x%x: wanted an interrupt, got none", vector);
+	wait_for_worker(v);
+}
+
 void wait_for_irqs(struct irq_vm *v, uint8_t vector, uint64_t want)
 {
 	WAIT_FOR((pass(v), irqs(v, vector) >= want),
