@@ -36,7 +36,7 @@
 #include "ioapic.h"
 #include "irq.h"
 #include "lapic.h"
-#include "level_irq.h"
+#include "stale_eoi.h"
 
 /* In kvm->arch.suppress_eoi_broadcast; a new VM has the first. */
 enum { CHOSEN_NOTHING, CHOSEN_ENABLE, CHOSEN_DISABLE };

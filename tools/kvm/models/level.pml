@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A model of level irqfds: virt/kvm/irqfd_level.c, and the unmask in
- * arch/x86/kvm/level_irq.c; to be read beside them.  Names are those of the C code
+ * arch/x86/kvm/masked_irq.c; to be read beside them.  Names are those of the C code
  * where it has one.  tests/models runs Spin on it.
  *
  * To tell an irqfd is to signal its resamplefd.
@@ -16,7 +16,7 @@
  *	guest		takes interrupts, serves some of the devices or none, and
  *			acknowledges: kvm_irqfd_level_acked()
  *	unmasker	unmasks the pin: kvm_ioapic_withhold(),
- *			level_irq_resample_pin().  With RESTORE the line is up by a
+ *			masked_irq_resample_pin().  With RESTORE the line is up by a
  *			state that user space has set.  That state doesn't say that
  *			level irqfds raised it (line is 0), and the device has
  *			signalled before it
@@ -354,7 +354,7 @@ end:	atomic {
 		before = mine
 	};
 
-	/* level_irq_resample_pin(): all of the GSI's routes, with the lock dropped */
+	/* masked_irq_resample_pin(): all of the GSI's routes, with the lock dropped */
 	atomic {
 		srcu_read_lock(me);
 		r0 = by_gsi

@@ -1,7 +1,7 @@
 @@
 @@
  #include "irq.h"
-+#include "level_irq.h"
++#include "masked_irq.h"
 
 // KVM tells a masked line's level irqfds when the guest unmasks it.
 @@

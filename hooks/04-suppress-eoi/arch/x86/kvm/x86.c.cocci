@@ -1,6 +1,6 @@
 @@
 @@
- #include "level_irq.h"
+ #include "stale_eoi.h"
 +#include "directed_eoi.h"
 
 @@

@@ -1,6 +1,11 @@
 @@
 @@
- #include "level_irq.h"
+ #include <linux/kvm_host.h>
++#include <linux/kvm_irqfd.h>
+
+@@
+@@
+ #include "stale_eoi.h"
 +#include "split_level.h"
 
 @@

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What irqchips do for level irqfds.
- *
- * Masked pins
- * -----------
+ * Level irqfds' raises on pins that the guest has masked.
  *
  * A guest may mask a pin, acknowledge its interrupt, serve the device and then unmask
  * the pin.  If the device were told at the acknowledge, it would raise the line for
@@ -19,21 +16,6 @@
  * it.  So an unmask takes a line back if it is up, its GSI has level irqfds, and no
  * other source is known to hold it.  If another source holds it, the line stays up, but
  * the level irqfds are told all the same.
- *
- * Rewritten entries
- * -----------------
- *
- * A guest may rewrite a redirection entry while the pin's interrupt is in service.  The
- * EOI that will come is that of the vector that was sent, from the vCPU that it was
- * sent to.  So a pin notes the vector that it has sent.  A vCPU looks for the EOIs of
- * the vectors that it has pending as well as for those of the current entries.  After
- * the EOI of a vector that only a former entry had, it scans again.
- *
- * A state that user space sets has no such note.  The vector in the entry is then a
- * guess, and mostly right.  If it is wrong, a local APIC has a level-triggered vector
- * in service that no pin waits for; the EOI of that vector ends all pins whose vector
- * is a guess.  A pin that is ended too early interrupts once more if its line is up; a
- * pin that is never ended doesn't interrupt any more.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -43,12 +25,11 @@
 
 #include "ioapic.h"
 #include "irq.h"
-#include "lapic.h"
-#include "level_irq.h"
+#include "masked_irq.h"
 
 /* Whatever other routes the pin's GSI has go down with it. */
-static void level_irq_resample_pin(struct kvm *kvm, unsigned int irqchip,
-				   unsigned int pin)
+static void masked_irq_resample_pin(struct kvm *kvm, unsigned int irqchip,
+				    unsigned int pin)
 {
 	int gsi, idx;
 
@@ -63,8 +44,8 @@ static void level_irq_resample_pin(struct kvm *kvm, unsigned int irqchip,
 }
 
 /* Has the pin's GSI level irqfds?  A line that a state has up may be theirs then. */
-static bool level_irq_has_irqfds(struct kvm *kvm, unsigned int irqchip,
-				 unsigned int pin)
+static bool masked_irq_has_irqfds(struct kvm *kvm, unsigned int irqchip,
+				  unsigned int pin)
 {
 	bool found;
 	int gsi, idx;
@@ -78,80 +59,6 @@ static bool level_irq_has_irqfds(struct kvm *kvm, unsigned int irqchip,
 }
 
 /* IOAPIC */
-
-/* Once it has nothing in service, what it sends next is known. */
-static bool level_irq_is_guess(struct kvm_ioapic *ioapic, int pin)
-{
-	if (!ioapic->redirtbl[pin].fields.remote_irr)
-		ioapic->guessed &= ~BIT(pin);
-
-	return ioapic->guessed & BIT(pin);
-}
-
-/**
- * __kvm_ioapic_guesses - the pins that may be meant by an EOI that isn't theirs
- * @ioapic: the IOAPIC
- * @vector: the EOI's vector
- *
- * The caller asks before the EOI has ended any pin: after that the pin that has sent
- * @vector no longer has it in service.
- * Context: the IOAPIC's lock.
- * Return: those that have something in service whose vector is a guess, or none if
- * some pin is known to have @vector in service.
- */
-u32 __kvm_ioapic_guesses(struct kvm_ioapic *ioapic, int vector)
-{
-	u32 guesses = 0;
-	int pin;
-
-	lockdep_assert_held(&ioapic->lock);
-
-	for (pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
-		if (ioapic->redirtbl[pin].fields.remote_irr &&
-		    ioapic->sent_vector[pin] == vector)
-			return 0;
-		if (level_irq_is_guess(ioapic, pin))
-			guesses |= BIT(pin);
-	}
-
-	return guesses;
-}
-
-static bool level_irq_is_level(struct kvm_vcpu *vcpu, int vector)
-{
-	return test_bit(VEC_POS(vector), vcpu->arch.apic->regs + APIC_TMR +
-					 REG_POS(vector));
-}
-
-/**
- * kvm_ioapic_scan_sent - find vectors that pins have in service and changed
- * @vcpu: the vCPU
- * @vectors: where to add those whose EOI will come from @vcpu
- *
- * Context: the vCPU's thread, with the IOAPIC's lock.
- */
-void kvm_ioapic_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors)
-{
-	struct kvm_ioapic *ioapic = vcpu->kvm->arch.vioapic;
-	bool guess = false;
-	int pin, vector;
-
-	lockdep_assert_held(&ioapic->lock);
-
-	for (pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
-		vector = kvm_ioapic_eoi_vector(ioapic, pin);
-		if (vector != ioapic->redirtbl[pin].fields.vector &&
-		    kvm_apic_stale_eoi(vcpu, vector))
-			__set_bit(vector, vectors);
-		guess |= level_irq_is_guess(ioapic, pin);
-	}
-
-	for (vector = 0; guess && vector < 256; vector++)
-		if (!test_bit(vector, vectors) &&
-		    level_irq_is_level(vcpu, vector) &&
-		    kvm_apic_stale_eoi(vcpu, vector))
-			__set_bit(vector, vectors);
-}
 
 /**
  * kvm_ioapic_notify_acked - tell of a pin's acknowledge, if it's time to
@@ -199,7 +106,7 @@ bool kvm_ioapic_withhold(struct kvm_ioapic *ioapic, int pin)
 
 	if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, state) &&
 	    !(ioapic->irr & BIT(pin) &&
-	      level_irq_has_irqfds(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin)))
+	      masked_irq_has_irqfds(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin)))
 		return false;
 
 	ioapic->resample |= BIT(pin);
@@ -225,10 +132,6 @@ void kvm_ioapic_restored(struct kvm_ioapic *ioapic, u32 irr)
 	lockdep_assert_held(&ioapic->lock);
 
 	for (pin = 0; pin < IOAPIC_NUM_PINS; pin++) {
-		kvm_ioapic_sent(ioapic, pin,
-				ioapic->redirtbl[pin].fields.vector);
-		if (ioapic->redirtbl[pin].fields.remote_irr)
-			ioapic->guessed |= BIT(pin);
 		/* The guest wouldn't acknowledge what its state doesn't have. */
 		if (!(irr & BIT(pin)))
 			kvm_ioapic_withhold(ioapic, pin);
@@ -255,7 +158,7 @@ void kvm_ioapic_resample(struct kvm_ioapic *ioapic)
 	spin_unlock(&ioapic->lock);
 
 	for_each_set_bit(pin, &pins, IOAPIC_NUM_PINS)
-		level_irq_resample_pin(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin);
+		masked_irq_resample_pin(ioapic->kvm, KVM_IRQCHIP_IOAPIC, pin);
 }
 
 /* PIC */
@@ -301,7 +204,7 @@ void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs)
 		if (!__test_and_clear_bit(KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
 					  state) &&
 		    !(s->irr & BIT(irq) &&
-		      level_irq_has_irqfds(pic->kvm, SELECT_PIC(base + irq),
+		      masked_irq_has_irqfds(pic->kvm, SELECT_PIC(base + irq),
 					   base + irq)))
 			continue;
 
@@ -341,54 +244,5 @@ void kvm_pic_resample(struct kvm_pic *s, u16 irqs)
 	int irq;
 
 	for_each_set_bit(irq, &lines, PIC_NUM_PINS)
-		level_irq_resample_pin(s->kvm, SELECT_PIC(irq), irq);
-}
-
-/* Stale EOIs */
-
-/**
- * kvm_apic_stale_eoi - will an EOI come that is none by what is routed now?
- * @vcpu: the vCPU
- * @vector: the EOI's vector
- *
- * Context: the vCPU's thread, while it looks for the EOIs to intercept.
- * Return: true if the vector is pending or in service.
- */
-bool kvm_apic_stale_eoi(struct kvm_vcpu *vcpu, int vector)
-{
-	if (!kvm_apic_pending_eoi(vcpu, vector))
-		return false;
-
-	vcpu->arch.apic->stale_eoi = true;
-	return true;
-}
-
-/**
- * kvm_apic_begin_scan - begin to look for the EOIs to intercept
- * @vcpu: the vCPU
- * @before: where to note those that have been intercepted
- *
- * Context: the vCPU's thread.
- */
-void kvm_apic_begin_scan(struct kvm_vcpu *vcpu, ulong *before)
-{
-	bitmap_copy(before, vcpu->arch.ioapic_handled_vectors, 256);
-	vcpu->arch.apic->stale_eoi = false;
-}
-
-/**
- * kvm_apic_keep_stale - go on to intercept EOIs that are still to come
- * @vcpu: the vCPU, all that is routed now having been found
- * @before: those that have been intercepted
- *
- * Context: the vCPU's thread, after kvm_apic_begin_scan().
- */
-void kvm_apic_keep_stale(struct kvm_vcpu *vcpu, ulong *before)
-{
-	ulong *vectors = vcpu->arch.ioapic_handled_vectors;
-	int vector;
-
-	for_each_andnot_bit(vector, before, vectors, 256)
-		if (kvm_apic_stale_eoi(vcpu, vector))
-			__set_bit(vector, vectors);
+		masked_irq_resample_pin(s->kvm, SELECT_PIC(irq), irq);
 }

@@ -1,7 +1,7 @@
 @@
 @@
  #include "lapic.h"
-+#include "level_irq.h"
++#include "stale_eoi.h"
 
 @@
 identifier vcpu;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What irqchips do for level irqfds.
+ * EOIs of interrupts that were sent by redirection entries which have changed since.
  */
-#ifndef __KVM_X86_LEVEL_IRQ_H
-#define __KVM_X86_LEVEL_IRQ_H
+#ifndef __KVM_X86_STALE_EOI_H
+#define __KVM_X86_STALE_EOI_H
 
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
 
 #include "ioapic.h"
-#include "irq.h"
 
 /* The vector whose EOI ends what a pin has in service, or would if it had. */
 static inline u8 kvm_ioapic_eoi_vector(struct kvm_ioapic *ioapic, int pin)
@@ -22,7 +20,7 @@ static inline u8 kvm_ioapic_eoi_vector(struct kvm_ioapic *ioapic, int pin)
 
 u32 __kvm_ioapic_guesses(struct kvm_ioapic *ioapic, int vector);
 
-/* The pins that @vector's EOI may end though it isn't theirs, see level_irq.c. */
+/* The pins that @vector's EOI may end though it isn't theirs, see stale_eoi.c. */
 static inline u32 kvm_ioapic_guesses(struct kvm_ioapic *ioapic, int vector)
 {
 	return unlikely(ioapic->guessed) ?
@@ -48,19 +46,10 @@ static inline void kvm_ioapic_sent(struct kvm_ioapic *ioapic, int pin,
 }
 
 void kvm_ioapic_scan_sent(struct kvm_vcpu *vcpu, ulong *vectors);
-void kvm_ioapic_notify_acked(struct kvm_ioapic *ioapic, int pin,
-			     int trigger_mode);
-bool kvm_ioapic_withhold(struct kvm_ioapic *ioapic, int pin);
-void kvm_ioapic_restored(struct kvm_ioapic *ioapic, u32 irr);
-void kvm_ioapic_resample(struct kvm_ioapic *ioapic);
-
-void kvm_pic_notify_acked(struct kvm_kpic_state *s, int irq);
-void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs);
-void kvm_pic_restored(struct kvm_kpic_state *s);
-void kvm_pic_resample(struct kvm_pic *s, u16 irqs);
+void kvm_ioapic_guess_sent(struct kvm_ioapic *ioapic);
 
 bool kvm_apic_stale_eoi(struct kvm_vcpu *vcpu, int vector);
 void kvm_apic_begin_scan(struct kvm_vcpu *vcpu, ulong *before);
 void kvm_apic_keep_stale(struct kvm_vcpu *vcpu, ulong *before);
 
-#endif /* __KVM_X86_LEVEL_IRQ_H */
+#endif /* __KVM_X86_STALE_EOI_H */

@@ -1,7 +1,7 @@
 @@
 @@
  #include "ioapic.h"
-+#include "level_irq.h"
++#include "stale_eoi.h"
 
 // An EOI for an earlier redirection entry is intercepted only once.
 @@
