@@ -205,7 +205,7 @@ void kvm_pic_withhold(struct kvm_kpic_state *s, u8 irqs)
 					  state) &&
 		    !(s->irr & BIT(irq) &&
 		      masked_irq_has_irqfds(pic->kvm, SELECT_PIC(base + irq),
-					   base + irq)))
+					    base + irq)))
 			continue;
 
 		pic->resample |= BIT(base + irq);
