@@ -122,7 +122,7 @@ class Qemu(Machine):
     # to the host kernel's memory, which then has corrupted stacks and lost tasks, with
     # stock modules as with ours.  Of runs of iosignalfd_stress_test with two threads,
     # 20 s a bus, two of three were lost (one of five with 10.0.2), and none of seven
-    # with shadow paging.  On PREEMPT_RT one of irqfd_level_test's races ended 10 of 15
+    # with shadow paging.  On PREEMPT_RT one of irqfd_level_race_test's races ended 10 of 15
     # machines within two minutes, and none of nine with shadow paging.
     SHADOW_PAGING = "kvm_amd.npt=0"
 

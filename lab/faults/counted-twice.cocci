@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
-// run: cloud iosignalfd_flags_test.bus.pio.statistics
+// run: cloud iosignalfd_trace_test.bus.pio.statistics
 // A write that can't be posted is counted in the exit path and once more after it.
 @@
 expression vcpu;

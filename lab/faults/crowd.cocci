@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd.c
-// run: cloud iosignalfd_flags_test.bus.pio.fanout_limit
+// run: cloud iosignalfd_fanout_test.bus.pio.fanout_limit
 // Any number of registrations may share a write.
 @@
 identifier nr;

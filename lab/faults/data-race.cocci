@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
-// run: kcsan iosignalfd_test iosignalfd_flags_test fuzz
+// run: kcsan iosignalfd_race_test iosignalfd_hangup_test fuzz
 // A vCPU that rings reads the item's eventfd, and counts, without the item's lock.
 @@
 expression item, flags;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
-// run: debug iosignalfd_flags_test
+// run: debug iosignalfd_trace_test
 // A vCPU holds the item's lock with interrupts on, and others wait for it with them off.
 @@
 expression item, flags;

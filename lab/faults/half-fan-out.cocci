@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ring.c
-// run: cloud iosignalfd_flags_test.bus.pio.post_write_fanout
+// run: cloud iosignalfd_post_test.bus.pio.post_write_fanout
 // Some of the eventfds that share a write are signalled before another one's store faults.
 @@
 identifier ret;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd_ioctl.c
-// run: cloud iosignalfd_flags_test.always.buses
+// run: cloud iosignalfd_errno_test.always.buses
 // KVM refuses the flag of channels on an architecture without channels.
 @@
 identifier valid;

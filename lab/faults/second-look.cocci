@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: arch/x86/kvm/split_level.c
-// run: cloud irqfd_level_test.resample.rerouted_under_raises
+// run: cloud irqfd_level_race_test.resample.rerouted_under_raises
 // A raise that has found a route looks it up once more before it uses it.
 @@
 expression kvm, resampler, routes, nr;

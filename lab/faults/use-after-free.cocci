@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // file: virt/kvm/iosignalfd.c
-// run: debug iosignalfd_test fuzz
+// run: debug iosignalfd_race_test fuzz
 // Items are freed while vCPUs may still be ringing them.
 @@
 struct iosignalfd_item *item;

@@ -72,6 +72,10 @@ void assert_rings(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t l
 void assert_exits(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t len,
 		  uint64_t val, int fd);
 
+/* One write, which must signal each of @nr eventfds once and must not exit. */
+void assert_rings_all(struct kvm_vcpu *vcpu, const struct kvm_iosignalfd *sig, uint64_t val,
+		      const int *fds, int nr);
+
 /* Set kvm's parameter ring_in_exit_path and return its old value, or skip the test. */
 char swap_ring_in_exit_path(char value);
 

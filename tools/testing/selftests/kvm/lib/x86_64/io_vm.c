@@ -218,6 +218,24 @@ void assert_exits(struct kvm_vcpu *vcpu, uint32_t bus, uint64_t addr, uint32_t l
 	assert_write(vcpu, bus, addr, len, val, fd, false);
 }
 
+void assert_rings_all(struct kvm_vcpu *vcpu, const struct kvm_iosignalfd *sig, uint64_t val,
+		      const int *fds, int nr)
+{
+	struct io_access io = {
+		.addr = sig->addr, .len = sig->len ?: 2, .val = val,
+		.pio = sig->flags & FLAG_PIO, .write = true,
+	};
+	int i;
+
+	TEST_ASSERT(!do_io(vcpu, &io), "The write of 0x%lx came to user space", val);
+	for (i = 0; i < nr; i++) {
+		uint64_t count = take(fds[i]);
+
+		TEST_ASSERT(count == 1, "Eventfd %d of %d: wanted 1 signal, got %lu", i, nr,
+			    count);
+	}
+}
+
 char swap_ring_in_exit_path(char value)
 {
 	static const char name[] = "/sys/module/kvm/parameters/ring_in_exit_path";
