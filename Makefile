@@ -14,10 +14,11 @@ help:
 	@echo 'make lint	check the sources only'
 	@echo 'make bench	count instructions, stock modules and ours side by side'
 	@echo 'make series	write the patch series to build/series/'
+	@echo '		KERNEL=7.3 with modules or series: for the kernel of Debian 13'
 	@echo 'make clean	remove what was built, not what was downloaded or unpacked'
 
 modules:
-	@scripts/modules cloud
+	@scripts/modules $(or $(filter-out 6.12,$(KERNEL)),cloud)
 
 demo:
 	@scripts/demo
@@ -39,7 +40,7 @@ series:
 	@scripts/series
 
 clean:
-	rm -rf build/tree build/tree.stamp build/kbuild build/modules build/selftests \
-		build/lint build/client build/vfio build/series build/series.* build/bench build/demo \
+	rm -rf build/tree* build/roots/*/kbuild/* build/kbuild build/modules build/selftests \
+		build/lint build/client build/vfio build/series build/series.* build/series-* build/bench build/demo \
 		build/kernels build/kernel/debug build/kernel/kcsan build/kernel/gcov \
 		build/stress build/coverage build/faults

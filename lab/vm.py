@@ -24,6 +24,8 @@ TAIL = 25
 LAST_WORDS = 400
 # Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
 OWN = ("debug", "kcsan", "gcov")
+# Debian's; a number is another series (scripts/mainline).
+DEBIAN = ("cloud", "rt", "7.3")
 BOOT_LIMIT = {"amd": 120, "intel": 400, "own": 300}
 RUN_LIMIT = {"amd": 300, "intel": 900, "own": 900}
 END_LIMIT = 180
@@ -82,9 +84,9 @@ def options(argv):
     p.add_argument("--kvm", metavar="KVM", default="ours",
                    help="KVM modules: ours (in build/modules), stock (the kernel image's), or "
                         "a directory with others (default: ours)")
-    p.add_argument("--kernel", choices=("cloud", "rt", *OWN), default="cloud",
-                   help="Debian's cloud kernel, its PREEMPT_RT one, or one of scripts/debug-kernel "
-                        "(default: cloud)")
+    p.add_argument("--kernel", choices=(*DEBIAN, *OWN), default="cloud",
+                   help="Debian's cloud kernel, its PREEMPT_RT one, Debian 13's 7.3, or one of "
+                        "scripts/debug-kernel (default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
                    help="SVM in QEMU or VMX in Bochs; this machine's own if it can nest")
     p.add_argument("--icount", action="store_true",
@@ -129,7 +131,8 @@ def complete(o):
     o.hardware = not o.icount and emulator.hardware(o.cpu)
     o.bochs = o.cpu == "intel" and not o.hardware
     if o.kernel in OWN and o.kvm == "stock":
-        raise Trouble(f"--kernel {o.kernel} has no stock modules: --kvm stock is for cloud and rt")
+        raise Trouble(f"--kernel {o.kernel} has no stock modules: --kvm stock is for "
+                      f"{', '.join(DEBIAN)}")
     if o.kernel in OWN and o.bochs:
         raise Trouble(f"--kernel {o.kernel} does not start in Bochs: use --cpu amd")
     if o.kvm not in ("ours", "stock") and not os.path.isdir(o.kvm):
@@ -163,7 +166,8 @@ def complete(o):
 
 def kernel_image(kind):
     image = os.path.join(BUILD, "kernel", kind)
-    how = f"scripts/debug-kernel {kind}" if kind in OWN else "make modules"
+    how = (f"scripts/debug-kernel {kind}" if kind in OWN else
+           "make modules" if kind == "cloud" else f"scripts/modules {kind}")
     try:
         with open(os.path.join(image, "release"), encoding="utf-8") as f:
             release = f.read().strip()
@@ -180,7 +184,10 @@ def our_modules(kind, kvm):
     if kvm == "stock" or kvm == "ours" and kind in OWN:
         return []
     where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
-    names = ("kvm.ko", "kvm-amd.ko", "kvm-intel.ko", "irqbypass.ko")
+    names = ["kvm.ko", "kvm-amd.ko", "kvm-intel.ko"]
+    # Other series keep their own.
+    if not kind[0].isdigit():
+        names.append("irqbypass.ko")
     for name in names:
         if not os.path.exists(os.path.join(where, name)):
             raise Trouble(f"{os.path.relpath(where, TOP)}/{name} is missing: run make modules")

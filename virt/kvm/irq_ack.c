@@ -10,7 +10,7 @@
  */
 
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/rculist.h>
 #include <linux/srcu.h>
 #include <trace/events/kvm.h>

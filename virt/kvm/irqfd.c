@@ -60,7 +60,6 @@
  * round.
  */
 
-#include <linux/cache.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/kvm_host.h>
@@ -74,6 +73,7 @@
 #include <trace/events/kvm_irqfd.h>
 
 #include "irqfd.h"
+#include "irqfd_layout.h"
 
 /* So many irqfds are gathered by VM close before interrupts are on for a moment. */
 #define GATHER_AT_ONCE	64
@@ -755,44 +755,6 @@ void kvm_irqfd_init_vm(struct kvm *kvm)
 	kvm_irqfd_level_init_vm(kvm);
 }
 
-/* A VM's and an irqfd's member in its group of those that are used together. */
-#define ASSERT_IN_VM(group, member)					\
-	CACHELINE_ASSERT_GROUP_MEMBER(typeof_member(struct kvm, irqfds),	\
-				      group, member)
-#define ASSERT_IN_IRQFD(group, member)					\
-	CACHELINE_ASSERT_GROUP_MEMBER(struct kvm_kernel_irqfd, group, member)
-#define LINE_IN_VM(member)						\
-	(offsetof(struct kvm, irqfds.member) / SMP_CACHE_BYTES)
-
-/*
- * What an event reads, and what one that is left to work writes, don't share a
- * line with each other in the VM, nor do they with what is seldom used.
- */
-static void irqfd_assert_layout(void)
-{
-	ASSERT_IN_VM(event, generation);
-	ASSERT_IN_VM(event, resamplers);
-	ASSERT_IN_VM(work, lanes);
-	BUILD_BUG_ON(LINE_IN_VM(generation) == LINE_IN_VM(lanes));
-	BUILD_BUG_ON(LINE_IN_VM(generation) == LINE_IN_VM(lock));
-	BUILD_BUG_ON(LINE_IN_VM(lanes[KVM_IRQFD_LANES]) == LINE_IN_VM(lock));
-
-	ASSERT_IN_IRQFD(event, wait);
-	ASSERT_IN_IRQFD(event, vm);
-	ASSERT_IN_IRQFD(event, eventfd);
-	ASSERT_IN_IRQFD(event, wqh);
-	ASSERT_IN_IRQFD(event, route);
-	ASSERT_IN_IRQFD(event, at_once);
-	ASSERT_IN_IRQFD(event, deferred);
-	ASSERT_IN_IRQFD(event, resampler);
-	ASSERT_IN_IRQFD(event, gsi);
-	ASSERT_IN_IRQFD(event, own_lane);
-	ASSERT_IN_IRQFD(work, flags);
-	ASSERT_IN_IRQFD(work, done);
-	ASSERT_IN_IRQFD(work, pending_link);
-	ASSERT_IN_IRQFD(work, from_work);
-}
-
 /**
  * kvm_irqfd_init - set up what all VMs share
  *
@@ -803,7 +765,7 @@ int kvm_irqfd_init(void)
 {
 	int ret;
 
-	irqfd_assert_layout();
+	kvm_irqfd_assert_layout();
 
 	ret = kvm_irqfd_lane_init();
 	if (ret)

@@ -28,7 +28,7 @@
  */
 
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/srcu.h>
 
 #define CREATE_TRACE_POINTS

@@ -38,7 +38,7 @@
  */
 
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/llist.h>
 #include <linux/srcu.h>
 #include <linux/wait_bit.h>

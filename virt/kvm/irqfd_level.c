@@ -24,7 +24,7 @@
 
 #include <linux/eventfd.h>
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/lockdep.h>
 #include <linux/preempt.h>
 #include <linux/rculist.h>

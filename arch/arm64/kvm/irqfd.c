@@ -7,7 +7,7 @@
  * tables from the guest's memory, and so be waiting for user space.
  */
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/mutex.h>
 
 #include "vgic/vgic.h"

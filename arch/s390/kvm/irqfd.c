@@ -3,7 +3,7 @@
  * s390's part of irqfd: adapter interrupts, whose indicators are in the guest's memory.
  */
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 

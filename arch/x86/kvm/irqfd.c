@@ -5,7 +5,7 @@
  */
 #include <linux/kvm_host.h>
 #include <linux/kthread.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/mm.h>
 #include <linux/msi.h>
 #include <linux/nospec.h>

@@ -20,7 +20,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/srcu.h>
 
 #include "ioapic.h"

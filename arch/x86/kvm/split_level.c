@@ -49,7 +49,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/kvm_host.h>
-#include <linux/kvm_irqfd.h>
+#include <linux/kvm_irqfd_arch.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>

@@ -57,7 +57,6 @@ expression e;
 -	struct kvm_io_bus *bus = kvm_get_bus(...);
 -	...
 -}
-+kvm_iosignalfd_stop(kvm);
 +kvm_io_bus_destroy(kvm);
 +kvm_iosignalfd_destroy(kvm);
  ...>

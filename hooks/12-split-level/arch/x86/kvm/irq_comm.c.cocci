@@ -1,7 +1,7 @@
 @@
 @@
  #include <linux/kvm_host.h>
-+#include <linux/kvm_irqfd.h>
++#include <linux/kvm_irqfd_arch.h>
 
 @@
 @@

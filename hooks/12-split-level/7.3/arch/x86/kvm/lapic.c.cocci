@@ -1,0 +1,4 @@
+@@
+@@
+ #include "ioapic.h"
++#include "split_level.h"

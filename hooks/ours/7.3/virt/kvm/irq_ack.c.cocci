@@ -1,0 +1,7 @@
+@@
+declarer name EXPORT_SYMBOL_GPL;
+declarer name EXPORT_SYMBOL_FOR_KVM_INTERNAL;
+identifier f;
+@@
+-EXPORT_SYMBOL_GPL(f);
++EXPORT_SYMBOL_FOR_KVM_INTERNAL(f);
