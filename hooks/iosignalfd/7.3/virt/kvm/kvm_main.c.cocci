@@ -16,6 +16,16 @@ identifier f = {
 -f(...) { ... }
 
 @@
+identifier o = kvm_io_no_ops;
+@@
+-static const struct kvm_io_device_ops o;
+
+@@
+identifier d = kvm_io_no_dev;
+@@
+-static struct kvm_io_device d = { ... };
+
+@@
 declarer name EXPORT_SYMBOL_FOR_KVM_INTERNAL;
 identifier f = { kvm_io_bus_write, kvm_io_bus_read, kvm_io_bus_get_dev };
 @@
