@@ -321,7 +321,7 @@ int main(int argc, char *argv[])
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD_RESAMPLE));
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
-	/* Hold a VM throughout, see irqfd_test.c. */
+	/* Hold a VM throughout, see irq_vm_begin(). */
 	vm_create_with_one_vcpu(&vcpu, NULL);
 	__TEST_REQUIRE(load_test_module("irqfd_pause"), "No module irqfd_pause for this kernel");
 

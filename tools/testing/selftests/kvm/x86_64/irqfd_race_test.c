@@ -253,15 +253,6 @@ TEST(close_both)
 
 int main(int argc, char *argv[])
 {
-	struct kvm_vcpu *vcpu;
-
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD_RESAMPLE));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IOEVENTFD));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SIGNAL_MSI));
-
-	/* Hold a VM throughout, see irqfd_test.c. */
-	vm_create_with_one_vcpu(&vcpu, NULL);
-
+	irq_vm_begin();
 	return test_harness_run(argc, argv);
 }

@@ -15,24 +15,7 @@
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
-
-/* A VM without an irqfd. */
-FIXTURE(vm) {
-	struct irq_vm v;
-	int fd;
-};
-
-FIXTURE_SETUP(vm)
-{
-	irq_vm_init(&self->v);
-	self->fd = new_eventfd();
-}
-
-FIXTURE_TEARDOWN(vm)
-{
-	close(self->fd);
-	irq_vm_free(&self->v);
-}
+#include "irqfd_vm.h"
 
 /* KVM accepts a GSI without a route, and drops its signals. */
 TEST_F(vm, gsi_without_route)
@@ -348,15 +331,6 @@ TEST_F(vm, split_x2apic)
 
 int main(int argc, char *argv[])
 {
-	struct kvm_vcpu *vcpu;
-
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD_RESAMPLE));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IOEVENTFD));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SIGNAL_MSI));
-
-	/* Hold a VM throughout, see irqfd_test.c. */
-	vm_create_with_one_vcpu(&vcpu, NULL);
-
+	irq_vm_begin();
 	return test_harness_run(argc, argv);
 }

@@ -700,7 +700,7 @@ int main(int argc, char *argv[])
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_IRQCHIP));
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SPLIT_LEVEL_IRQFD));
 
-	/* Hold a VM throughout, see irqfd_test.c. */
+	/* Hold a VM throughout, see irq_vm_begin(). */
 	vm_create_with_one_vcpu(&vcpu, NULL);
 
 	return test_harness_run(argc, argv);

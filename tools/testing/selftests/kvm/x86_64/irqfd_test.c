@@ -563,19 +563,6 @@ TEST_F(vm, wakes_writers)
 
 int main(int argc, char *argv[])
 {
-	struct kvm_vcpu *vcpu;
-
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD_RESAMPLE));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IOEVENTFD));
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SIGNAL_MSI));
-
-	/*
-	 * Hold a VM throughout.  Most subtests create and free a VM.  If that
-	 * were the only one, each subtest would switch virtualization on and
-	 * off on all CPUs, and patch the kernel's text.
-	 */
-	vm_create_with_one_vcpu(&vcpu, NULL);
-
+	irq_vm_begin();
 	return test_harness_run(argc, argv);
 }

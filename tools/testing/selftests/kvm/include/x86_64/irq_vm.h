@@ -89,6 +89,13 @@ struct irq_vm {
 	pthread_t thread;
 };
 
+/*
+ * Skip the program if KVM hasn't what irqfds need, and hold a VM throughout.  Most
+ * subtests create and free a VM.  If that were the only one, each subtest would switch
+ * virtualization on and off on all CPUs, and patch the kernel's text.
+ */
+void irq_vm_begin(void);
+
 void irq_vm_init(struct irq_vm *v);
 /* A split irqchip, whose IOAPIC user space has, of @pins pins; without routes. */
 void irq_vm_init_split(struct irq_vm *v, uint32_t pins);

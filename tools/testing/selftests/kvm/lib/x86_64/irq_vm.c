@@ -249,6 +249,18 @@ static void install_handlers(struct irq_vm *v)
 	vm_install_exception_handler(v->vm, WAKE_VECTOR, guest_irq);
 }
 
+void irq_vm_begin(void)
+{
+	struct kvm_vcpu *vcpu;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IRQFD_RESAMPLE));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_IOEVENTFD));
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SIGNAL_MSI));
+
+	vm_create_with_one_vcpu(&vcpu, NULL);
+}
+
 void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags)
 {
 	/* The library gives a new VM an irqchip, and a restarted one only with has_irqchip. */
