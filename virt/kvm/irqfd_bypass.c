@@ -92,12 +92,12 @@ static int irqfd_add_producer(struct irq_bypass_consumer *cons,
 	srcu_read_unlock(&kvm->irq_srcu, idx);
 
 	ret = kvm_arch_irq_bypass_add_producer(cons, prod);
-	if (!ret)
-		return 0;
 
+	/* An architecture that reads the route itself has set it, under this lock. */
 	spin_lock_irq(&kvm->irqfds.lock);
-	irqfd->producer = NULL;
-	list_del_init(&irqfd->bypass_link);
+	irqfd->producer = ret ? NULL : prod;
+	if (ret)
+		list_del_init(&irqfd->bypass_link);
 	spin_unlock_irq(&kvm->irqfds.lock);
 
 	return ret;
@@ -113,6 +113,7 @@ static void irqfd_del_producer(struct irq_bypass_consumer *cons,
 	kvm_arch_irq_bypass_del_producer(cons, prod);
 
 	spin_lock_irq(&kvm->irqfds.lock);
+	irqfd->producer = NULL;
 	list_del_init(&irqfd->bypass_link);
 	spin_unlock_irq(&kvm->irqfds.lock);
 }
