@@ -5,11 +5,14 @@ The guest's shell says "@begin NAME" before a program's output and "@end NAME ST
 after it.
 """
 
+import os
 import re
 import subprocess
 import sys
 import threading
 import time
+
+from common import BUILD
 
 MARK = re.compile(r"@(begin|end) (\S+)(?: (\d+))?")
 RESULT = re.compile(r"(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP ?(.*))?")
@@ -21,6 +24,12 @@ NOISE = re.compile(r"#\s+(RUN|OK|FAIL|SKIP)\s|TAP version|# (Starting|Totals|FAI
 SKIPPED = 4
 LOST = 122      # scripts/vm: the emulator lost the machine
 HOW = {None: "with the machine", 137: "by a signal or for want of time"}
+
+
+def selftests(what):
+    """Where scripts/selftests puts programs for this kernel: a series has its own."""
+    kernel = os.environ.get("KERNEL", "")
+    return os.path.join(BUILD, "selftests", kernel if kernel[:1].isdigit() else "", what)
 
 
 def rings(name):

@@ -91,29 +91,6 @@ static void expect(struct kvm_vcpu *vcpu, int fd, const char *what, uint64_t rin
 		    what, rings, exits, count, writes);
 }
 
-static uint64_t vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
-{
-	int i, fd = vcpu_get_stats_fd(vcpu);
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *all, *desc;
-	uint64_t value = 0;
-	bool found = false;
-
-	read_stats_header(fd, &header);
-	all = read_stats_descriptors(fd, &header);
-	for (i = 0; i < header.num_desc && !found; i++) {
-		desc = get_stats_descriptor(all, i, &header);
-		found = !strcmp(desc->name, name);
-		if (found)
-			read_stat_data(fd, &header, desc, &value, 1);
-	}
-
-	TEST_ASSERT(found, "No statistics %s", name);
-	free(all);
-	close(fd);
-	return value;
-}
-
 FIXTURE(exit) {
 	char before;
 };

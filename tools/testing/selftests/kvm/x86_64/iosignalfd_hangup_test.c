@@ -178,11 +178,11 @@ TEST_F(bus, closed_among_others)
 	}
 	close(closed);
 	ASSERT_ERRNO(EEXIST, iosignalfd(self->vm, any), "One of a hundred is open");
-	TEST_ASSERT(vm_get_stat(self->vm, "nr_iosignalfds") == 100,
+	TEST_ASSERT(vm_stat(self->vm, "nr_iosignalfds") == 100,
 		    "An assign that failed has taken others' away");
 	close(open);
 	io_assign_ok(self->vm, any);
-	TEST_ASSERT(vm_get_stat(self->vm, "nr_iosignalfds") == 1, "Some are left");
+	TEST_ASSERT(vm_stat(self->vm, "nr_iosignalfds") == 1, "Some are left");
 	assert_rings(self->vcpu, self->flags, sig.addr, 4, 77, any.fd);
 }
 
@@ -289,7 +289,7 @@ TEST_F(bus, hangup_of_very_many)
 	hold_workers(true);
 	close(sig.fd);
 	io_unassign_ok(self->vm, other);
-	left = vm_get_stat(self->vm, "nr_iosignalfds");
+	left = vm_stat(self->vm, "nr_iosignalfds");
 	/* For an ioctl they have gone all the same. */
 	sig.flags |= FLAG_ANY_FD;
 	ASSERT_ERRNO(ENOENT, io_unassign(self->vm, sig), "Deassign what has hung up");
@@ -297,7 +297,7 @@ TEST_F(bus, hangup_of_very_many)
 
 	TEST_ASSERT(left > nr / 2, "A deassign of something else has ended %lu of %d", nr - left,
 		    nr);
-	WAIT_FOR(!vm_get_stat(self->vm, "nr_iosignalfds"), "The work doesn't end the rest");
+	WAIT_FOR(!vm_stat(self->vm, "nr_iosignalfds"), "The work doesn't end the rest");
 }
 
 /* An irqfd on the same eventfd gets the hang-up too; neither disturbs the other. */

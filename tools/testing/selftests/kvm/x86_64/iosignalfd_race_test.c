@@ -97,7 +97,7 @@ FIXTURE_SETUP(ringing)
 	r->vm = vm_create_with_vcpus(NR_RINGERS, guest_ring, r->vcpus);
 	virt_map(r->vm, MMIO_BASE, MMIO_BASE, MMIO_PAGES);
 	write_guest_global(r->vm, ringers, init);
-	r->guest = addr_gva2hva(r->vm, (vm_vaddr_t)&ringers);
+	r->guest = addr_gva2hva(r->vm, (uint64_t)&ringers);
 	for (i = 0; i < NR_RINGERS; i++)
 		vcpu_args_set(r->vcpus[i], 1, i);
 

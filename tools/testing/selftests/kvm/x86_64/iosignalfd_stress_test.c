@@ -182,7 +182,7 @@ static void run_stress(uint32_t bus, uint64_t base)
 	s.vm = vm_create_with_vcpus(NR_VCPUS, guest_code, vcpus);
 	virt_map(s.vm, MMIO_BASE, MMIO_BASE, MMIO_PAGES);
 	write_guest_global(s.vm, stress_guest, init);
-	guest = addr_gva2hva(s.vm, (vm_vaddr_t)&stress_guest);
+	guest = addr_gva2hva(s.vm, (uint64_t)&stress_guest);
 
 	for (i = 0; i < NR_ITEMS; i++) {
 		s.items[i].sig = (struct kvm_iosignalfd) {

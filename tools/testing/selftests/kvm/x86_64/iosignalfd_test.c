@@ -577,7 +577,7 @@ static void run_string(enum string_mode mode, const uint8_t *bytes, int nr, uint
 	};
 	struct kvm_vcpu *vcpu;
 	int want = 0, at = 0, i;
-	vm_vaddr_t gva;
+	uint64_t gva;
 	struct kvm_vm *vm;
 	uint64_t count;
 	bool done;

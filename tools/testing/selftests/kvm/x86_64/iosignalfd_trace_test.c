@@ -93,30 +93,6 @@ TEST_F(bus, debugfs)
 	assert_listed(self->vm, want, 503);
 }
 
-static uint64_t vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
-{
-	int fd = vcpu_get_stats_fd(vcpu), i;
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *all;
-	uint64_t value = 0;
-	bool found = false;
-
-	read_stats_header(fd, &header);
-	all = read_stats_descriptors(fd, &header);
-	for (i = 0; i < header.num_desc && !found; i++) {
-		struct kvm_stats_desc *desc = get_stats_descriptor(all, i, &header);
-
-		if (strcmp(desc->name, name))
-			continue;
-		read_stat_data(fd, &header, desc, &value, 1);
-		found = true;
-	}
-	TEST_ASSERT(found, "No such statistics: %s", name);
-	free(all);
-	close(fd);
-	return value;
-}
-
 /* The totals: the VM's registrations, and how often a vCPU rang one. */
 TEST_F(bus, statistics)
 {
@@ -130,7 +106,7 @@ TEST_F(bus, statistics)
 		sig.trigger = i;
 		io_assign_ok(self->vm, sig);
 	}
-	got = vm_get_stat(self->vm, "nr_iosignalfds");
+	got = vm_stat(self->vm, "nr_iosignalfds");
 	TEST_ASSERT(got == 10, "nr_iosignalfds: wanted 10, got %lu", got);
 
 	for (i = 0; i < 20; i++)
@@ -150,7 +126,7 @@ TEST_F(bus, statistics)
 		sig.trigger = i;
 		io_unassign_ok(self->vm, sig);
 	}
-	got = vm_get_stat(self->vm, "nr_iosignalfds");
+	got = vm_stat(self->vm, "nr_iosignalfds");
 	TEST_ASSERT(got == 5, "nr_iosignalfds: wanted 5, got %lu", got);
 }
 
@@ -226,7 +202,7 @@ TEST_F(bus, interrupts_off)
 
 	nr = stop_probe(&p, eflags, ARRAY_SIZE(eflags));
 	TEST_ASSERT(nr == 2, "Wanted 2 signals, got %d", nr);
-	TEST_ASSERT(!((eflags[0] | eflags[1]) & X86_EFLAGS_IF),
+	TEST_ASSERT(!((eflags[0] | eflags[1]) & PROBE_FLAGS_IF),
 		    "Signalled with interrupts on: flags 0x%lx and 0x%lx", eflags[0], eflags[1]);
 }
 

@@ -214,7 +214,7 @@ static void start_counting(struct irq_vm *v)
 
 static uint64_t progress(struct irq_vm *v)
 {
-	return READ_ONCE(*(uint64_t *)addr_gva2hva(v->vm, (vm_vaddr_t)&guest_progress));
+	return READ_ONCE(*(uint64_t *)addr_gva2hva(v->vm, (uint64_t)&guest_progress));
 }
 
 static void stop_counting(struct irq_vm *v)

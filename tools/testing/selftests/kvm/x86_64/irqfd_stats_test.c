@@ -261,17 +261,16 @@ TEST_F(stats, debugfs_changing)
 
 static bool has_stats(struct kvm_vm *vm)
 {
-	uint64_t data = ~0ull;
+	uint64_t value;
 
-	__vm_get_stat(vm, "irqfd_injected", &data, 1);
-	return data != ~0ull;
+	return find_vm_stat(vm, "irqfd_injected", &value);
 }
 
 static void assert_stats(struct kvm_vm *vm, uint64_t injected, uint64_t work, uint64_t lost)
 {
 	uint64_t got[] = {
-		vm_get_stat(vm, "irqfd_injected"), vm_get_stat(vm, "irqfd_injected_from_work"),
-		vm_get_stat(vm, "irqfd_undeliverable"),
+		vm_stat(vm, "irqfd_injected"), vm_stat(vm, "irqfd_injected_from_work"),
+		vm_stat(vm, "irqfd_undeliverable"),
 	};
 
 	TEST_ASSERT(got[0] == injected && got[1] == work && got[2] == lost,
@@ -346,7 +345,7 @@ static void *read_on(void *arg)
 	uint64_t last = 0, got;
 
 	while (!READ_ONCE(r->stop)) {
-		got = vm_get_stat(r->vm, "irqfd_injected");
+		got = vm_stat(r->vm, "irqfd_injected");
 		TEST_ASSERT(got >= last, "irqfd_injected went from %lu to %lu", last, got);
 		last = got;
 	}
@@ -415,11 +414,11 @@ TEST_F(stats, batches)
 
 	if (!start_probe(&p, "irqfd_fold_some value=%flags:x64", NULL))
 		SKIP(return, "No kprobes");
-	vm_get_stat(self->v.vm, "irqfd_injected");
+	vm_stat(self->v.vm, "irqfd_injected");
 	got = stop_probe(&p, flags, nr);
 	TEST_ASSERT(got >= nr / few && got <= nr, "%d irqfds are added up in %d batches", nr, got);
 	for (i = 0; i < got; i++)
-		TEST_ASSERT(flags[i] & X86_EFLAGS_IF, "Batch %d begins with interrupts off", i);
+		TEST_ASSERT(flags[i] & PROBE_FLAGS_IF, "Batch %d begins with interrupts off", i);
 
 	for (i = 0; i < nr; i++)
 		close(fds[i]);
@@ -427,8 +426,8 @@ TEST_F(stats, batches)
 
 static void assert_nr(struct kvm_vm *vm, uint64_t want)
 {
-	WAIT_FOR(vm_get_stat(vm, "nr_irqfds") == want, "nr_irqfds: wanted %lu, got %lu", want,
-		 vm_get_stat(vm, "nr_irqfds"));
+	WAIT_FOR(vm_stat(vm, "nr_irqfds") == want, "nr_irqfds: wanted %lu, got %lu", want,
+		 vm_stat(vm, "nr_irqfds"));
 }
 
 /*
@@ -508,13 +507,13 @@ TEST_F(stats, undeliverable)
 static void assert_lost(struct irq_vm *v, int fd, const struct kvm_irq_routing_entry *route,
 			const char *what)
 {
-	uint64_t before = vm_get_stat(v->vm, "irqfd_undeliverable"), lost;
+	uint64_t before = vm_stat(v->vm, "irqfd_undeliverable"), lost;
 	int i;
 
 	set_routes(v->vm, route, 1);
 	for (i = 0; i < 3; i++)
 		add(fd, 1);
-	lost = vm_get_stat(v->vm, "irqfd_undeliverable") - before;
+	lost = vm_stat(v->vm, "irqfd_undeliverable") - before;
 	TEST_ASSERT(lost == 3, "%s: wanted 3 undeliverable, got %lu", what, lost);
 	TEST_ASSERT(!take(fd), "%s: wanted the counter to be consumed", what);
 	assert_stats(v->vm, 0, 0, before + 3);

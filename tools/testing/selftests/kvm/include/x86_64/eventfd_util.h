@@ -16,6 +16,9 @@
 
 #include "test_util.h"
 
+struct kvm_vcpu;
+struct kvm_vm;
+
 /* Long enough for an emulated and loaded machine, short of the harness' limit. */
 #define WAIT_SEC	15
 #define POLL_USEC	100ul
@@ -81,6 +84,14 @@ uint64_t take(int fd);
 void shown_eventfd_id(int fd, char *text, size_t size);
 
 /*
+ * What the statistics of a VM or of a vCPU say, now; find_vm_stat() returns false if there
+ * is nothing of that name.
+ */
+bool find_vm_stat(struct kvm_vm *vm, const char *name, uint64_t *value);
+uint64_t vm_stat(struct kvm_vm *vm, const char *name);
+uint64_t vcpu_stat(struct kvm_vcpu *vcpu, const char *name);
+
+/*
  * A kprobe that records this thread's calls of a kernel function.  The definition is in
  * the syntax of kprobe_events, "FUNCTION value=WHAT:x64" and perhaps more arguments.  The
  * filter is a further condition, or NULL.  start_probe() returns false where there are no
@@ -92,7 +103,7 @@ struct probe {
 };
 
 /* In a probe's %flags: interrupts are on. */
-#define X86_EFLAGS_IF	0x200
+#define PROBE_FLAGS_IF	0x200
 
 bool start_probe(struct probe *p, const char *definition, const char *filter);
 int stop_probe(struct probe *p, uint64_t *values, int max);

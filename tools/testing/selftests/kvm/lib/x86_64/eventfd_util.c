@@ -116,6 +116,49 @@ static void tell_probe(struct probe *p, const char *file, const char *text)
 	ASSERT_TOLD(path, 0, "%s", text);
 }
 
+/* Closes the descriptor. */
+static bool find_stat(int fd, const char *name, uint64_t *value)
+{
+	struct kvm_stats_desc *all, *desc;
+	struct kvm_stats_header header;
+	bool found = false;
+	int i;
+
+	read_stats_header(fd, &header);
+	all = read_stats_descriptors(fd, &header);
+	for (i = 0; i < header.num_desc && !found; i++) {
+		desc = get_stats_descriptor(all, i, &header);
+		found = !strcmp(desc->name, name);
+		if (found)
+			read_stat_data(fd, &header, desc, value, 1);
+	}
+	free(all);
+	close(fd);
+
+	return found;
+}
+
+bool find_vm_stat(struct kvm_vm *vm, const char *name, uint64_t *value)
+{
+	return find_stat(vm_get_stats_fd(vm), name, value);
+}
+
+uint64_t vm_stat(struct kvm_vm *vm, const char *name)
+{
+	uint64_t value;
+
+	TEST_ASSERT(find_vm_stat(vm, name, &value), "No statistics %s", name);
+	return value;
+}
+
+uint64_t vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
+{
+	uint64_t value;
+
+	TEST_ASSERT(find_stat(vcpu_get_stats_fd(vcpu), name, &value), "No statistics %s", name);
+	return value;
+}
+
 bool start_probe(struct probe *p, const char *definition, const char *filter)
 {
 	char text[256];

@@ -183,7 +183,7 @@ bool do_io(struct kvm_vcpu *vcpu, struct io_access *io)
 	}
 
 	if (!io->write) {
-		guest = addr_gva2hva(vcpu->vm, (vm_vaddr_t)&guest_io);
+		guest = addr_gva2hva(vcpu->vm, (uint64_t)&guest_io);
 		io->val = guest->val;
 	}
 

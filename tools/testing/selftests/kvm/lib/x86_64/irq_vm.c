@@ -241,7 +241,7 @@ void pass(struct irq_vm *v)
 
 static void install_handlers(struct irq_vm *v)
 {
-	v->guest = addr_gva2hva(v->vm, (vm_vaddr_t)&guest_state);
+	v->guest = addr_gva2hva(v->vm, (uint64_t)&guest_state);
 
 	vm_install_exception_handler(v->vm, VECTOR, guest_irq);
 	vm_install_exception_handler(v->vm, VECTOR2, guest_irq);
@@ -354,15 +354,13 @@ void wait_for_worker(struct irq_vm *v)
 
 void wait_for_ends(struct irq_vm *v, uint64_t nr)
 {
-	uint64_t there = UINT64_MAX;
+	uint64_t there;
 
-	/* Without that statistic @there keeps its value. */
-	__vm_get_stat(v->vm, "nr_irqfds", &there, 1);
-	if (there == UINT64_MAX) {
+	if (!find_vm_stat(v->vm, "nr_irqfds", &there)) {
 		settle();
 		return;
 	}
-	WAIT_FOR((__vm_get_stat(v->vm, "nr_irqfds", &there, 1), there == nr),
+	WAIT_FOR((there = vm_stat(v->vm, "nr_irqfds")) == nr,
 		 "Wanted %lu irqfds to be left, got %lu", nr, there);
 }
 
