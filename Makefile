@@ -2,10 +2,11 @@
 #
 # make help lists the targets.
 
-.PHONY: help modules demo check fuzz lint bench series clean
+.PHONY: help modules deb demo check fuzz lint bench series clean
 
 help:
 	@echo 'make modules	build kvm.ko, its kin and irqbypass.ko into build/modules/'
+	@echo 'make deb	build a DKMS package of these modules: build/deb/*.deb'
 	@echo 'make demo	show a guest that rings and is interrupted, and what that costs'
 	@echo 'make check	run the tests; T=name for one test, LANE=name for one lane,'
 	@echo '		LANE=list for their names'
@@ -19,6 +20,9 @@ help:
 
 modules:
 	@scripts/modules $(or $(filter-out 6.12,$(KERNEL)),cloud)
+
+deb:
+	@scripts/deb $(KERNEL)
 
 demo:
 	@scripts/demo
@@ -42,5 +46,5 @@ series:
 clean:
 	rm -rf build/tree* build/roots/*/kbuild/* build/kbuild build/modules build/selftests \
 		build/lint build/client build/vfio build/series build/series.* build/series-* build/bench build/demo \
-		build/kernels build/kernel/debug build/kernel/kcsan build/kernel/gcov \
-		build/stress build/coverage build/faults build/arches
+		build/deb build/kernels build/kernel/debug build/kernel/kcsan build/kernel/gcov \
+		build/stress build/coverage build/faults build/arches build/groups

@@ -159,6 +159,9 @@ class Qemu(Machine):
             machine += ",kernel-irqchip=split"
             devices = ["-device", "intel-iommu,intremap=on", "-device", "edu"]
             words.append("intel_iommu=on")
+        if opts.disk:
+            devices += ["-drive", f"file={opts.disk},format=raw,if=none,id=disk,snapshot=on",
+                        "-device", "virtio-blk-pci,drive=disk"]
         # With --icount a pulse's instructions would be counted as well.
         self.pulse = not opts.icount
         if self.pulse:

@@ -82,11 +82,12 @@ def options(argv):
     p = Parser(prog="scripts/vm", usage=USAGE, description=ABOUT, epilog=NOTES, allow_abbrev=False,
                formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kvm", metavar="KVM", default="ours",
-                   help="KVM modules: ours (in build/modules), stock (the kernel image's), or "
-                        "a directory with others (default: ours)")
-    p.add_argument("--kernel", choices=(*DEBIAN, *OWN), default="cloud",
-                   help="Debian's cloud kernel, its PREEMPT_RT one, Debian 13's 7.3, or one of "
-                        "scripts/debug-kernel (default: cloud)")
+                   help="KVM modules: ours (in build/modules), stock (the kernel image's), none "
+                        "(PROGRAM loads them), or a directory with others (default: ours)")
+    p.add_argument("--kernel", metavar="KERNEL", default="cloud",
+                   help="Debian's cloud kernel, its PREEMPT_RT one (rt), Debian 13's (7.3), one of "
+                        "scripts/debug-kernel (debug, kcsan, gcov), or a directory as those "
+                        "below build/kernel (default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
                    help="SVM in QEMU or VMX in Bochs; this machine's own if it can nest")
     p.add_argument("--icount", action="store_true",
@@ -103,6 +104,9 @@ def options(argv):
                    help="memory in MiB, or with a G in GiB (default: 2048; intel: 1024)")
     p.add_argument("--file", action="append", default=[], metavar="HOST[:GUEST]",
                    help="copy a file or directory into the guest (default: to the same path)")
+    p.add_argument("--disk", metavar="FILE",
+                   help="a disk, vda, which is FILE, and drivers for it and for ext4; what the "
+                        "guest writes is lost (amd)")
     p.add_argument("--module", action="append", default=[], metavar="NAME",
                    help="load this module (or .ko file) and its dependencies, after KVM")
     p.add_argument("--append", action="append", default=[], metavar="ARGS",
@@ -135,8 +139,15 @@ def complete(o):
                       f"{', '.join(DEBIAN)}")
     if o.kernel in OWN and o.bochs:
         raise Trouble(f"--kernel {o.kernel} does not start in Bochs: use --cpu amd")
-    if o.kvm not in ("ours", "stock") and not os.path.isdir(o.kvm):
-        raise Trouble(f"--kvm {o.kvm}: neither ours, nor stock, nor a directory")
+    if o.kernel not in (*DEBIAN, *OWN) and not os.path.isdir(o.kernel):
+        raise Trouble(f"--kernel {o.kernel}: neither one of {', '.join((*DEBIAN, *OWN))}, "
+                      "nor a directory")
+    if o.kvm not in ("ours", "stock", "none") and not os.path.isdir(o.kvm):
+        raise Trouble(f"--kvm {o.kvm}: neither ours, nor stock, nor none, nor a directory")
+    if o.disk and o.bochs:
+        raise Trouble("--disk is QEMU's: use --cpu amd")
+    if o.disk and not os.path.isfile(o.disk):
+        raise Trouble(f"--disk {o.disk}: no such file")
     if o.edu and o.bochs:
         raise Trouble("--edu is QEMU's: use --cpu amd")
     if o.shell and o.bochs:
@@ -165,7 +176,7 @@ def complete(o):
 
 
 def kernel_image(kind):
-    image = os.path.join(BUILD, "kernel", kind)
+    image = kind if os.path.isdir(kind) else os.path.join(BUILD, "kernel", kind)
     how = (f"scripts/debug-kernel {kind}" if kind in OWN else
            "make modules" if kind == "cloud" else f"scripts/modules {kind}")
     try:
@@ -181,12 +192,12 @@ def kernel_image(kind):
 
 def our_modules(kind, kvm):
     """Modules that replace the image's; a kernel of our own has our modules in its image."""
-    if kvm == "stock" or kvm == "ours" and kind in OWN:
+    if kvm in ("stock", "none") or kvm == "ours" and kind in OWN:
         return []
     where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
     names = ["kvm.ko", "kvm-amd.ko", "kvm-intel.ko"]
-    # Other series keep their own.
-    if not kind[0].isdigit():
+    # Other series keep their own, and so may a directory.
+    if kvm == "ours" and not kind[0].isdigit():
         names.append("irqbypass.ko")
     for name in names:
         if not os.path.exists(os.path.join(where, name)):
@@ -227,7 +238,8 @@ def environment(o):
 def build_initrd(o, path):
     image, release, kernel = kernel_image(o.kernel)
     modules = initramfs.Modules(image, release, our_modules(o.kernel, o.kvm))
-    names = modules.order([f"kvm-{o.cpu}", *o.module])
+    drivers = ["virtio_blk", "ext4"] if o.disk else []
+    names = modules.order([*drivers, *([f"kvm-{o.cpu}"] if o.kvm != "none" else []), *o.module])
     base = initramfs.base(modules, names)
 
     tree = initramfs.user_tree()
