@@ -17,6 +17,7 @@
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
+#include "irqfd_vm.h"
 
 /* These have no routes by default. */
 #define GSI_PIC		26
@@ -438,23 +439,7 @@ TEST_F(route, vm_closed_under_fire)
 	stop_shooting(&shooter);
 }
 
-/* What doesn't depend on the route: a VM without an irqfd. */
-FIXTURE(vm) {
-	struct irq_vm v;
-	int fd;
-};
-
-FIXTURE_SETUP(vm)
-{
-	irq_vm_init(&self->v);
-	self->fd = new_eventfd();
-}
-
-FIXTURE_TEARDOWN(vm)
-{
-	close(self->fd);
-	irq_vm_free(&self->v);
-}
+/* What doesn't depend on the route. */
 
 /*
  * A semaphore eventfd that was empty is empty after deassign.
