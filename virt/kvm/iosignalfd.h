@@ -21,8 +21,13 @@
 void kvm_iosignalfd_init(struct kvm *kvm);
 void kvm_iosignalfd_stop(struct kvm *kvm);
 void kvm_iosignalfd_destroy(struct kvm *kvm);
-void kvm_iosignalfd_create_debugfs(struct kvm *kvm);
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *args);
 int kvm_iosignalfd_deassign(struct kvm *kvm, const struct kvm_ioeventfd *args);
+
+#ifdef CONFIG_KVM_EVENTFD_DEBUGFS
+void kvm_iosignalfd_create_debugfs(struct kvm *kvm);
+#else
+static inline void kvm_iosignalfd_create_debugfs(struct kvm *kvm) {}
+#endif
 
 #endif /* __KVM_IOSIGNALFD_H__ */

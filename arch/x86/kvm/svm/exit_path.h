@@ -111,7 +111,8 @@ static inline bool svm_fastpath_write(struct vcpu_svm *svm)
 {
 	u32 exit_code = svm->vmcb->control.exit_code;
 
-	if (exit_code != SVM_EXIT_IOIO && exit_code != SVM_EXIT_NPF)
+	if (!IS_ENABLED(CONFIG_KVM_RING_IN_EXIT_PATH) ||
+	    (exit_code != SVM_EXIT_IOIO && exit_code != SVM_EXIT_NPF))
 		return false;
 
 	/* A nested guest's write is its own hypervisor's, if that wants it. */

@@ -64,6 +64,9 @@ static inline bool vmx_fastpath_ept_misconfig(struct kvm_vcpu *vcpu)
  */
 static inline bool vmx_fastpath_write(struct kvm_vcpu *vcpu)
 {
+	if (!IS_ENABLED(CONFIG_KVM_RING_IN_EXIT_PATH))
+		return false;
+
 	switch (to_vmx(vcpu)->exit_reason.basic) {
 	case EXIT_REASON_IO_INSTRUCTION:
 		return vmx_fastpath_io(vcpu);

@@ -1,0 +1,5 @@
+@@
+expression kvm;
+@@
+-irqchip_kernel(kvm)
++irqchip_full(kvm)
