@@ -102,9 +102,9 @@ TEST_F(bus, removed_without_memory)
 	int i, err;
 
 	/* Where there is fault injection, a thread that asks for it gets no small memory. */
-	TEST_REQUIRE(fail_fd >= 0 && set("task-filter", "Y") && set("verbose", "0") &&
-		     set("ignore-gfp-wait", "N") && set("times", "-1") &&
-		     set("probability", "100"));
+	if (fail_fd < 0 || !set("task-filter", "Y") || !set("verbose", "0") ||
+	    !set("ignore-gfp-wait", "N") || !set("times", "-1") || !set("probability", "100"))
+		SKIP(return, "No fault injection in this kernel");
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(ioeventfd(self->vm, self->fd, BASE + 4 * i, 0), 0);
 
