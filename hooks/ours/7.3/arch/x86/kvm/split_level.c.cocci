@@ -24,8 +24,8 @@ identifier vcpu, vectors, irq;
  struct kvm_lapic_irq *irq;
  <...
 -vcpu->arch.apic->stale_eoi = true;
-+vcpu->arch.highest_stale_pending_ioapic_eoi =
-+	max_t(int, irq->vector, vcpu->arch.highest_stale_pending_ioapic_eoi);
++if (vcpu->arch.highest_stale_pending_ioapic_eoi < (int)irq->vector)
++	vcpu->arch.highest_stale_pending_ioapic_eoi = irq->vector;
  ...>
  }
 
