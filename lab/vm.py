@@ -238,7 +238,7 @@ def environment(o):
 def build_initrd(o, path):
     image, release, kernel = kernel_image(o.kernel)
     modules = initramfs.Modules(image, release, our_modules(o.kernel, o.kvm))
-    drivers = ["virtio_blk", "ext4"] if o.disk else []
+    drivers = ["virtio_pci", "virtio_blk", "ext4"] if o.disk else []
     names = modules.order([*drivers, *([f"kvm-{o.cpu}"] if o.kvm != "none" else []), *o.module])
     base = initramfs.base(modules, names)
 
