@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 #
 # The results of a lane that is a shell script, as TAP.  Such a lane sources this file,
-# and ends with "finish".
+# and ends with "finish".  $lane, if it is set, precedes the names of its tests.
 
+lane=
 number=0
 failed=0
 
@@ -11,10 +12,10 @@ failed=0
 result() {
 	number=$((number + 1))
 	if [ "$1" = 0 ]; then
-		echo "ok $number - $2"
+		echo "ok $number - $lane$2"
 	else
 		failed=1
-		echo "not ok $number - $2"
+		echo "not ok $number - $lane$2"
 		[ -z "${3:-}" ] || tail -15 "$3" | sed 's/^/# /'
 	fi
 }
@@ -29,10 +30,10 @@ none() {
 # skip NAME REASON
 skip() {
 	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
+	echo "ok $number - $lane$1 # SKIP $2"
 }
 
-# follow: the results on stdin, of another lane, with numbers that go on.
+# follow COMMAND...: the tests of another lane, with numbers that go on.
 follow() {
 	local line
 
@@ -41,11 +42,11 @@ follow() {
 		1..*)	[[ $line != *SKIP* ]] || echo "# $line" ;;
 		ok\ * | not\ ok\ *)
 			number=$((number + 1))
-			[[ $line == ok* ]] || failed=1
 			sed -E "s/ok [0-9]+/ok $number/" <<<"$line" ;;
 		*)	echo "$line" ;;
 		esac
-	done
+	done < <("$@")
+	wait $! || failed=1
 }
 
 # finish: the plan, and the lane's end.
