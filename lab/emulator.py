@@ -140,7 +140,7 @@ class Qemu(Machine):
         else:
             threads = "single" if opts.one_thread else "multi"
             accel, cpu = ["-accel", f"tcg,thread={threads}"], ["EPYC"]
-        if opts.kernel == "rt" and not opts.hardware:
+        if "-rt-" in os.path.basename(kernel) and not opts.hardware:
             # KVM on PREEMPT_RT insists on a constant TSC. The emulated processor can't
             # advertise one, but Linux assumes it on VMware, and this machine has
             # VMware's port: Linux asks there if the serial number is VMware's.

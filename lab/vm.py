@@ -238,7 +238,10 @@ def environment(o):
 def build_initrd(o, path):
     image, release, kernel = kernel_image(o.kernel)
     modules = initramfs.Modules(image, release, our_modules(o.kernel, o.kvm))
-    drivers = ["virtio_pci", "virtio_blk", "ext4"] if o.disk else []
+    drivers = ["virtio_blk", "ext4"] if o.disk else []
+    # ext4 asks for it, and in some kernels it is a module.
+    if o.disk and "crc32c_generic" in modules.paths:
+        drivers.append("crc32c_generic")
     names = modules.order([*drivers, *([f"kvm-{o.cpu}"] if o.kvm != "none" else []), *o.module])
     base = initramfs.base(modules, names)
 
