@@ -6,6 +6,7 @@
 
 lane=
 number=0
+# How many have failed.
 failed=0
 
 # result STATUS NAME [LOG]: a test, which has failed if STATUS isn't 0, and then LOG's end.
@@ -14,7 +15,7 @@ result() {
 	if [ "$1" = 0 ]; then
 		echo "ok $number - $lane$2"
 	else
-		failed=1
+		failed=$((failed + 1))
 		echo "not ok $number - $lane$2"
 		[ -z "${3:-}" ] || tail -15 "$3" | sed 's/^/# /'
 	fi
@@ -46,11 +47,11 @@ follow() {
 		*)	echo "$line" ;;
 		esac
 	done < <("$@")
-	wait $! || failed=1
+	wait $! || failed=$((failed + 1))
 }
 
 # finish: the plan, and the lane's end.
 finish() {
 	echo "1..$number"
-	exit $failed
+	exit $((failed > 0))
 }
