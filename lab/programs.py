@@ -38,7 +38,7 @@ def rings(name):
     With one thread KVM has nested paging, which matters for a doorbell in memory; with
     more threads QEMU's nested paging fails (lab/emulator.py).  The other programs need
     several threads: with one, an injected interrupt sometimes comes twice (with the
-    stock modules in 7 of 200 runs of irqfd_test's running_vcpu, in 5 with ours).
+    stock modules in 7 of 200 runs of irqfd_inject_test's running_vcpu, in 5 with ours).
     """
     return name.startswith("iosignalfd_")
 
