@@ -64,6 +64,90 @@ kvm_arch_irqfd_delivered(const struct kvm_kernel_irq_routing_entry *e, int ret)
 #endif
 
 /**
+ * kvm_arch_irqfd_pulse - take an edge's line up and down again
+ * @kvm: the VM
+ * @gsi: the GSI
+ * @routes: its routes
+ * @nr: how many there are
+ *
+ * No other change of the line comes between.  May wait for irqchips' locks.
+ * Context: process context, in a read section of kvm->irq_srcu.
+ * Return: 1 if the guest has been told, 0 if it can't have been, or -EWOULDBLOCK with
+ * nothing done if the routes don't lead to such irqchips.
+ */
+#ifdef CONFIG_HAVE_KVM_ARCH_IRQFD_PINS
+int kvm_arch_irqfd_pulse(struct kvm *kvm, unsigned int gsi,
+			 struct kvm_kernel_irq_routing_entry *routes, int nr);
+#else
+static inline int
+kvm_arch_irqfd_pulse(struct kvm *kvm, unsigned int gsi,
+		     struct kvm_kernel_irq_routing_entry *routes, int nr)
+{
+	return -EWOULDBLOCK;
+}
+#endif
+
+/**
+ * kvm_arch_irqfd_pulse_inatomic - the same in the wake-up, if that's possible
+ * @kvm: the VM
+ * @gsi: the GSI
+ * @routes: its routes
+ * @nr: how many there are
+ *
+ * Context: as kvm_arch_irqfd_inject().
+ * Return: as kvm_arch_irqfd_pulse(); -EWOULDBLOCK with nothing done also if a lock of
+ * an irqchip is taken.
+ */
+#ifdef CONFIG_HAVE_KVM_ARCH_IRQFD_PINS
+int kvm_arch_irqfd_pulse_inatomic(struct kvm *kvm, unsigned int gsi,
+				  struct kvm_kernel_irq_routing_entry *routes,
+				  int nr);
+#else
+static inline int
+kvm_arch_irqfd_pulse_inatomic(struct kvm *kvm, unsigned int gsi,
+			      struct kvm_kernel_irq_routing_entry *routes,
+			      int nr)
+{
+	return -EWOULDBLOCK;
+}
+#endif
+
+/**
+ * kvm_arch_irqfd_raise_inatomic - raise a level irqfd's line in the wake-up
+ * @kvm: the VM
+ * @gsi: the GSI
+ * @routes: its routes
+ * @nr: how many there are
+ *
+ * Context: as kvm_arch_irqfd_inject().
+ * Return: 1 if the line is up, 0 if it can't be raised, or -EWOULDBLOCK with nothing
+ * done.
+ */
+#ifdef CONFIG_HAVE_KVM_ARCH_IRQFD_PINS
+int kvm_arch_irqfd_raise_inatomic(struct kvm *kvm, unsigned int gsi,
+				  struct kvm_kernel_irq_routing_entry *routes,
+				  int nr);
+#else
+static inline int
+kvm_arch_irqfd_raise_inatomic(struct kvm *kvm, unsigned int gsi,
+			      struct kvm_kernel_irq_routing_entry *routes,
+			      int nr)
+{
+	int ret;
+
+	if (nr != 1 || routes->type != KVM_IRQ_ROUTING_IRQCHIP)
+		return -EWOULDBLOCK;
+
+	ret = kvm_arch_set_irq_inatomic(routes, kvm,
+					KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, 1,
+					false);
+
+	return ret == -EWOULDBLOCK ? ret :
+				     kvm_arch_irqfd_delivered(routes, ret);
+}
+#endif
+
+/**
  * kvm_arch_irqfd_may_wait - may this route's injection have to wait for user space?
  * @e: a route, which is no line and its GSI's only one if so
  *

@@ -3,9 +3,9 @@
  * irqfd: from an event to an interrupt.
  *
  * The thread or interrupt that signals runs the wake-up (irqfd.c), which takes the event
- * from the eventfd's counter.  Here it is injected.  Where the GSI has several routes,
- * or the architecture can't inject in a wake-up, the event is left to one of the VM's
- * lanes (irqfd_lane.c).
+ * from the eventfd's counter.  Here it is injected.  Where the architecture can't inject
+ * in a wake-up, or an irqchip's lock is taken at that moment, the event is left to one
+ * of the VM's lanes (irqfd_lane.c).
  *
  * Why a wake-up may use the VM
  * ----------------------------
@@ -43,7 +43,7 @@ int __weak kvm_arch_set_irq_inatomic(struct kvm_kernel_irq_routing_entry *e,
 	return -EWOULDBLOCK;
 }
 
-/* The table's generation is read first: the route may be newer, never older. */
+/* The table's generation is read first: the routes may be newer, never older. */
 static noinline void irqfd_resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
 	struct kvm_irqfd_route *route = &irqfd->route;
@@ -54,31 +54,57 @@ static noinline void irqfd_resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *k
 	route->nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
 	if (route->nr)
 		route->entry = routes[0];
-	/* A level irqfd's line is another matter: irqfd_raise_in_wakeup(). */
-	route->in_wakeup = route->nr == 1 && !irqfd->resampler;
+	/* Lines are another matter: irqfd_set_lines_in_wakeup(). */
+	route->in_wakeup = route->nr == 1 && !irqfd->resampler &&
+			   !(IS_ENABLED(CONFIG_HAVE_KVM_ARCH_IRQFD_PINS) &&
+			     route->entry.type == KVM_IRQ_ROUTING_IRQCHIP);
 }
 
-/*
- * Of a level irqfd, by a route that is in no doubt.  Its line stays up, so there is no
- * order to keep with others.  What isn't a pin may be a line all the same, which the
- * architecture keeps.
- */
-static noinline int irqfd_raise_in_wakeup(struct kvm_kernel_irqfd *irqfd,
-					  struct kvm *kvm)
+/* By these routes.  Its line stays up, if it's a level irqfd's. */
+static int irqfd_set_lines(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+			   struct kvm_kernel_irq_routing_entry *routes, int nr)
 {
-	struct kvm_irqfd_route *route = &irqfd->route;
 	int ret;
 
-	if (route->nr != 1 || route->entry.type != KVM_IRQ_ROUTING_IRQCHIP)
-		return -EWOULDBLOCK;
+	if (!irqfd->resampler)
+		return kvm_arch_irqfd_pulse_inatomic(kvm, irqfd->gsi, routes, nr);
 
-	ret = kvm_arch_set_irq_inatomic(&route->entry, kvm,
-					KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, 1,
-					false);
+	ret = kvm_arch_irqfd_raise_inatomic(kvm, irqfd->gsi, routes, nr);
 	if (ret != -EWOULDBLOCK)
 		kvm_irqfd_level_raised(irqfd);
 
 	return ret;
+}
+
+/*
+ * They are looked up again, in the same read section.  So they are those of the table
+ * that is in place, or of one that KVM_SET_GSI_ROUTING is replacing and waits for this.
+ */
+static noinline int irqfd_set_several_lines(struct kvm_kernel_irqfd *irqfd,
+					    struct kvm *kvm)
+{
+	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
+	int nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
+
+	/* A level irqfd's raise has to wait for a route. */
+	return nr ? irqfd_set_lines(irqfd, kvm, routes, nr) : -EWOULDBLOCK;
+}
+
+/* By any number of routes. */
+static int irqfd_set_lines_in_wakeup(struct kvm_kernel_irqfd *irqfd,
+				     struct kvm *kvm)
+{
+	/*
+	 * An edge that was left to the worker comes first.  A raise needs no such
+	 * order: the line stays up.
+	 */
+	if (!irqfd->resampler && !kvm_irqfd_idle(irqfd))
+		return -EWOULDBLOCK;
+
+	if (likely(irqfd->route.nr == 1))
+		return irqfd_set_lines(irqfd, kvm, &irqfd->route.entry, 1);
+
+	return irqfd_set_several_lines(irqfd, kvm);
 }
 
 /**
@@ -107,13 +133,11 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 			goto defer;
 		delivered = ret > 0 ||
 			    kvm_arch_irqfd_delivered(&route->entry, ret);
-	} else if (irqfd->resampler) {
-		ret = irqfd_raise_in_wakeup(irqfd, kvm);
+	} else if (route->nr || irqfd->resampler) {
+		ret = irqfd_set_lines_in_wakeup(irqfd, kvm);
 		if (ret == -EWOULDBLOCK)
 			goto defer;
-		delivered = kvm_arch_irqfd_delivered(&route->entry, ret);
-	} else if (route->nr) {
-		goto defer;
+		delivered = ret;
 	}
 
 	srcu_read_unlock(&kvm->irq_srcu, idx);

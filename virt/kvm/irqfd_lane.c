@@ -21,7 +21,9 @@
  * once, the second one's edge could merge with the first one's after the guest has
  * already taken the first, and would be lost.  Two GSIs may lead to one line.  So all
  * lines of a VM are in one lane, and its worker injects them one after the other.
- * Nothing in that lane waits for user space.
+ * Nothing in that lane waits for user space.  Where an architecture takes a line up
+ * and down in one step, the wake-up may do that at any time, too:
+ * kvm_arch_irqfd_pulse_inatomic().
  *
  * A route that may have to wait for memory is its GSI's only one and is no line, so it
  * needs no order with other GSIs.  The irqfds of such routes share the other lanes;
@@ -75,6 +77,10 @@ static bool irqfd_pulse(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 {
 	bool delivered = false;
 	int i, level, ret;
+
+	ret = kvm_arch_irqfd_pulse(kvm, irqfd->gsi, routes, nr);
+	if (ret != -EWOULDBLOCK)
+		return ret;
 
 	for (level = 1; level >= 0; level--) {
 		trace_kvm_set_irq(irqfd->gsi, level, KVM_IRQFD_IRQ_SOURCE_ID);

@@ -16,38 +16,26 @@
 #include "lapic.h"
 
 /*
- * The vCPU that an MSI is for, if it is fixed, edge-triggered and to one local APIC by
- * its id, as nearly all MSIs are.  NULL, for the long way, if it isn't, or if there is
- * no such vCPU.
+ * Is an MSI fixed, edge-triggered and to one local APIC by its id, as nearly all MSIs
+ * are?  If so, *@id is that of the local APIC.
  */
-static struct kvm_vcpu *irqfd_msi_target(struct kvm *kvm, const struct msi_msg *msg)
+static bool irqfd_msi_is_to_one(struct kvm *kvm, const struct msi_msg *msg,
+				u32 *id)
 {
-	struct kvm_apic_map *map;
-	struct kvm_lapic *apic;
-	u32 id;
-
 	if (msg->arch_data.delivery_mode != APIC_DM_FIXED >> 8 ||
 	    msg->arch_data.is_level || msg->arch_addr_lo.dest_mode_logical)
-		return NULL;
+		return false;
 
-	id = msg->arch_addr_lo.destid_0_7;
+	*id = msg->arch_addr_lo.destid_0_7;
 	if (kvm->arch.x2apic_format) {
 		/* A table that was set before the format was. */
 		if (msg->arch_addr_hi.reserved)
-			return NULL;
-		id |= msg->arch_addr_hi.destid_8_31 << 8;
+			return false;
+		*id |= msg->arch_addr_hi.destid_8_31 << 8;
 	}
-	/* To all of them, or not, by which mode they are in. */
-	if (id == APIC_BROADCAST)
-		return NULL;
 
-	map = rcu_dereference_check(kvm->arch.apic_map, rcu_read_lock_any_held());
-	if (!map || id > map->max_apic_id)
-		return NULL;
-
-	apic = map->phys_map[array_index_nospec(id, map->max_apic_id + 1)];
-
-	return apic ? apic->vcpu : NULL;
+	/* A broadcast is to all of them, or not, by which mode they are in. */
+	return *id != APIC_BROADCAST;
 }
 
 static __always_inline int irqfd_inject_msi(struct kvm *kvm,
@@ -58,15 +46,27 @@ static __always_inline int irqfd_inject_msi(struct kvm *kvm,
 		.address_hi = e->msi.address_hi,
 		.data = e->msi.data,
 	};
+	struct kvm_lapic *apic = NULL;
+	struct kvm_apic_map *map;
 	struct kvm_lapic_irq irq;
-	struct kvm_vcpu *vcpu;
+	u32 id;
 
-	vcpu = irqfd_msi_target(kvm, &msg);
-	if (!vcpu)
+	if (!irqfd_msi_is_to_one(kvm, &msg, &id))
+		return -EWOULDBLOCK;
+
+	/* Without a map the general search looks at each vCPU. */
+	map = rcu_dereference_check(kvm->arch.apic_map, rcu_read_lock_any_held());
+	if (!map)
 		return -EWOULDBLOCK;
 
 	trace_kvm_msi_set_irq(msg.address_lo | (kvm->arch.x2apic_format ?
 			      (u64)msg.address_hi << 32 : 0), msg.data);
+
+	if (id <= map->max_apic_id)
+		apic = map->phys_map[array_index_nospec(id, map->max_apic_id + 1)];
+	/* The map has every id that there is. */
+	if (!apic)
+		return 0;
 
 	/* What kvm_apic_set_irq() asks for, the target being known. */
 	irq.vector = msg.arch_data.vector;
@@ -74,7 +74,7 @@ static __always_inline int irqfd_inject_msi(struct kvm *kvm,
 	irq.trig_mode = 0;
 	irq.level = 1;
 
-	return kvm_apic_set_irq(vcpu, &irq, NULL);
+	return kvm_apic_set_irq(apic->vcpu, &irq, NULL);
 }
 
 int kvm_arch_irqfd_inject(struct kvm *kvm, struct kvm_kernel_irq_routing_entry *e)

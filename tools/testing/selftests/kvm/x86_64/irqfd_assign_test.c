@@ -184,7 +184,7 @@ TEST_F(vm, rebind)
 
 	for (i = 0; i < 60; i++) {
 		struct irq_vm *v = vms[i % 3];
-		uint32_t gsi = i & 1 ? GSI_MSI : GSI_IOAPIC;
+		uint32_t gsi = i & 1 ? GSI_MSI : GSI_WORKER;
 		uint64_t before = irqs(v, VECTOR);
 
 		assign_ok(v->vm, self->fd, gsi);
@@ -208,7 +208,7 @@ TEST_F(vm, rebind_after_vm_close)
 	irq_vm_init(&other);
 	for (i = 0; i < nr; i++) {
 		fds[i] = new_eventfd();
-		assign_ok(other.vm, fds[i], i & 1 ? GSI_MSI : GSI_IOAPIC);
+		assign_ok(other.vm, fds[i], i & 1 ? GSI_MSI : GSI_WORKER);
 		add(fds[i], 1);
 	}
 	irq_vm_free(&other);
@@ -299,7 +299,7 @@ static bool hang_up_many(struct kvm_vm *vm, int nr, long limit_kb, long *grown_k
 	before = unreclaimable_kb();
 	for (i = 0; i < nr; i++) {
 		fd = new_eventfd();
-		assign_ok(vm, fd, i & 1 ? GSI_MSI : GSI_IOAPIC);
+		assign_ok(vm, fd, i & 1 ? GSI_MSI : GSI_WORKER);
 		close(fd);
 	}
 

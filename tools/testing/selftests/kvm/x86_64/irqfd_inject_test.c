@@ -42,6 +42,10 @@ FIXTURE_VARIANT_ADD(route, msi) {
 };
 
 /* Deferred to a worker. */
+FIXTURE_VARIANT_ADD(route, worker) {
+	.gsi = GSI_WORKER,
+};
+
 FIXTURE_VARIANT_ADD(route, ioapic) {
 	.gsi = GSI_IOAPIC,
 };

@@ -44,12 +44,12 @@ static void *live(void *arg)
 	struct irq_vm v;
 
 	irq_vm_init(&v);
-	assign_ok(v.vm, fds[0], GSI_IOAPIC);
-	assign_ok(v.vm, fds[1], GSI_IOAPIC);
+	assign_ok(v.vm, fds[0], GSI_WORKER);
+	assign_ok(v.vm, fds[1], GSI_WORKER);
 	assign_ok(v.vm, fds[2], GSI_MSI);
 	add(fds[0], 1);
 	assert_irqs(&v, VECTOR, 1);
-	unassign_ok(v.vm, fds[0], GSI_IOAPIC);
+	unassign_ok(v.vm, fds[0], GSI_WORKER);
 	add(fds[1], 1);
 	close(fds[1]);
 	irq_vm_free(&v);
@@ -690,7 +690,7 @@ TEST(real_time_hog)
 		set_runtime(FAIR_RUNTIME, 0);
 
 	irq_vm_init(&v);
-	assign_ok(v.vm, h.fd, GSI_IOAPIC);
+	assign_ok(v.vm, h.fd, GSI_WORKER);
 	pin_to(0);
 	start(&h.thread, hog, &h);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "apic.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
@@ -115,7 +116,8 @@ FIXTURE_TEARDOWN(trace)
 /* Each event is reported, with where it was injected and whether it could be. */
 TEST_F(trace, inject)
 {
-	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+	struct kvm_irq_routing_entry route = worker_route(VECTOR);
+	struct kvm_sregs sregs;
 	int fd = new_eventfd(), level_fd = new_eventfd(), resamplefd = new_eventfd();
 	struct kvm_vm *vm = self->v.vm;
 	const char *dir = self->dir;
@@ -129,21 +131,28 @@ TEST_F(trace, inject)
 		assert_event(dir, INJECT, GSI_MSI, "wakeup");
 	}
 
-	assign_ok(vm, fd, GSI_IOAPIC);
+	assign_ok(vm, fd, GSI_WORKER);
 	assign_resample_ok(vm, level_fd, GSI_LEVEL, resamplefd);
 	for (i = 0; i < 5; i++) {
 		add(fd, 1);
-		assert_event(dir, INJECT, GSI_IOAPIC, "work");
+		assert_event(dir, INJECT, GSI_WORKER, "work");
 		pass(&self->v);
 	}
+
+	/* A level irqfd of an MSI is always raised by the worker. */
+	route.gsi = GSI_LEVEL;
+	set_routes(vm, &route, 1);
 	add(level_fd, 1);
 	assert_event(dir, INJECT, GSI_LEVEL, "work");
 
-	vm_ioctl(vm, KVM_GET_IRQCHIP, &chip);
-	chip.chip.ioapic.redirtbl[GSI_IOAPIC].fields.mask = 1;
-	vm_ioctl(vm, KVM_SET_IRQCHIP, &chip);
+	/* The only vCPU has no local APIC any more. */
+	route = worker_route(VECTOR);
+	set_routes(vm, &route, 1);
+	vcpu_sregs_get(self->v.vcpu, &sregs);
+	sregs.apic_base &= ~MSR_IA32_APICBASE_ENABLE & ~MSR_IA32_APICBASE_EXTD;
+	vcpu_sregs_set(self->v.vcpu, &sregs);
 	add(fd, 1);
-	assert_event(dir, INJECT, GSI_IOAPIC, "work undeliverable");
+	assert_event(dir, INJECT, GSI_WORKER, "work undeliverable");
 	set_routes(vm, NULL, 0);
 	add(self->fd, 1);
 	assert_event(dir, INJECT, GSI_MSI, "wakeup undeliverable");

@@ -25,9 +25,13 @@
 /* Ends a vCPU's halt. */
 #define WAKE_VECTOR	0xe0
 
-/* Routed to MSIs, to the IOAPIC, and (GSI_BOTH) to both IOAPIC and PIC. */
+/*
+ * Routed to MSIs, to the IOAPIC, and (GSI_BOTH) to both IOAPIC and PIC.  GSI_WORKER's MSI
+ * is to all vCPUs, which is no case for the wake-up: a worker injects it.
+ */
 #define GSI_MSI		24
 #define GSI_MSI2	25
+#define GSI_WORKER	26
 #define GSI_IOAPIC	20
 #define GSI_LEVEL	21
 #define GSI_BOTH	5
@@ -56,6 +60,7 @@ bool level_irqfds_allowed(struct kvm_vm *vm, uint32_t gsi);
 
 /* Routes: the default table of every VM here, or GSI_MSI to a vector and no other. */
 struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector);
+struct kvm_irq_routing_entry worker_route(uint8_t vector);
 struct kvm_irq_routing_entry chip_route(uint32_t gsi, uint32_t chip, uint32_t pin);
 void set_routes(struct kvm_vm *vm, const struct kvm_irq_routing_entry *entries, int nr);
 void set_default_routes(struct kvm_vm *vm);
@@ -102,6 +107,8 @@ void irq_vm_init_split(struct irq_vm *v, uint32_t pins);
 /* With these flags of KVM_CAP_X2APIC_API; 0 pins: KVM's IOAPIC, otherwise split. */
 void irq_vm_init_x2apic(struct irq_vm *v, uint32_t pins, uint64_t flags);
 void irq_vm_free(struct irq_vm *v);
+/* Have the guest take and count the interrupts of one more vector. */
+void irq_vm_add_vector(struct irq_vm *v, uint8_t vector);
 /*
  * The same VM with another vCPU, which runs the same code and counts in the same
  * counters.  If both run at a time, an interrupt may be missing in the count.

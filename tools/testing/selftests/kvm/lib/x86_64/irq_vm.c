@@ -82,6 +82,15 @@ struct kvm_irq_routing_entry msi_route(uint32_t gsi, uint8_t vector)
 	};
 }
 
+struct kvm_irq_routing_entry worker_route(uint8_t vector)
+{
+	struct kvm_irq_routing_entry route = msi_route(GSI_WORKER, vector);
+
+	/* To the local APICs of all ids. */
+	route.u.msi.address_lo |= 0xff << 12;
+	return route;
+}
+
 struct kvm_irq_routing_entry chip_route(uint32_t gsi, uint32_t chip, uint32_t pin)
 {
 	return (struct kvm_irq_routing_entry) {
@@ -107,6 +116,7 @@ void set_default_routes(struct kvm_vm *vm)
 	const struct kvm_irq_routing_entry entries[] = {
 		msi_route(GSI_MSI, VECTOR),
 		msi_route(GSI_MSI2, VECTOR2),
+		worker_route(VECTOR),
 		chip_route(GSI_IOAPIC, KVM_IRQCHIP_IOAPIC, GSI_IOAPIC),
 		chip_route(GSI_LEVEL, KVM_IRQCHIP_IOAPIC, GSI_LEVEL),
 		chip_route(GSI_BOTH, KVM_IRQCHIP_IOAPIC, GSI_BOTH),
@@ -239,14 +249,19 @@ void pass(struct irq_vm *v)
 	assert_runs_to(v->vcpu, SYNC_PASS);
 }
 
+void irq_vm_add_vector(struct irq_vm *v, uint8_t vector)
+{
+	vm_install_exception_handler(v->vm, vector, guest_irq);
+}
+
 static void install_handlers(struct irq_vm *v)
 {
 	v->guest = addr_gva2hva(v->vm, (uint64_t)&guest_state);
 
-	vm_install_exception_handler(v->vm, VECTOR, guest_irq);
-	vm_install_exception_handler(v->vm, VECTOR2, guest_irq);
-	vm_install_exception_handler(v->vm, PIC_VECTOR, guest_irq);
-	vm_install_exception_handler(v->vm, WAKE_VECTOR, guest_irq);
+	irq_vm_add_vector(v, VECTOR);
+	irq_vm_add_vector(v, VECTOR2);
+	irq_vm_add_vector(v, PIC_VECTOR);
+	irq_vm_add_vector(v, WAKE_VECTOR);
 }
 
 void irq_vm_begin(void)

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// file: arch/x86/kvm/irqfd_pin.c
+// run: cloud irqfd_pin_test.pin.both.locked
+// A wake-up that doesn't get the IOAPIC's lock keeps the PIC's.
+@@
+expression chips;
+@@
+ irqfd_pin_trylock(...)
+ {
+ <...
+- if (chips->pic)
+-	kvm_pic_unlock(chips->pic);
+ return false;
+ ...>
+ }
