@@ -23,8 +23,6 @@
 #define MSI_VECTOR	(GUEST_VECTOR + GUEST_IRQ_MSI)
 #define PIN_VECTOR	(GUEST_VECTOR + GUEST_IRQ_PIN)
 
-#define LAPIC_IRR	0x200
-
 #define NR_SIGNALS	48U
 #define NR_ROUTINGS	7U
 
@@ -155,41 +153,22 @@ static void signal_pin(void *arg, unsigned int i)
 	signal_fd(q->pin_fd);
 }
 
-/* Returns whether @vector is pending in the vCPU's APIC, and clears it. */
-static bool take_pending(struct irqfds *q, unsigned int vector)
-{
-	struct kvm_lapic_state apic;
-	uint32_t word, bit = 1U << (vector % 32);
-	char *irr = apic.regs + LAPIC_IRR + vector / 32 * 16;
-
-	if (ioctl(q->vm.vcpu, KVM_GET_LAPIC, &apic))
-		tinyvm_die("KVM_GET_LAPIC");
-	memcpy(&word, irr, sizeof(word));
-	if (!(word & bit))
-		return false;
-	word &= ~bit;
-	memcpy(irr, &word, sizeof(word));
-	if (ioctl(q->vm.vcpu, KVM_SET_LAPIC, &apic))
-		tinyvm_die("KVM_SET_LAPIC");
-	return true;
-}
-
 /*
  * From user space's signal until the vector is in the vCPU's APIC.  The first loop
  * checks that a signal has set the vector when it returns.
  */
-static void bench_signal(struct irqfds *q, const char *name, measure_op signal,
-			 unsigned int vector)
+static void bench_signal_of(struct irqfds *q, const char *name,
+			    measure_op signal, unsigned int vector)
 {
 	struct samples s = { };
 	unsigned int i;
 
 	measure_priority(MEASURE_LAST);
-	take_pending(q, vector);
+	tinyvm_take_pending(&q->vm, vector);
 	for (i = 0; i < NR_OPS; i++) {
 		signal(q, i);
 		errno = 0;
-		if (!take_pending(q, vector))
+		if (!tinyvm_take_pending(&q->vm, vector))
 			tinyvm_die("%s: not delivered (noautogroup?)",
 				   name);
 	}
@@ -247,8 +226,8 @@ static void bench_with(unsigned int n)
 			assign(&q, i);
 		bench_pair("irqfd-assign", assign, "irqfd-deassign", deassign,
 			   &q, n);
-		bench_signal(&q, "irqfd-signal-msi", signal_last, MSI_VECTOR);
-		bench_signal(&q, "irqfd-signal-ioapic", signal_pin, PIN_VECTOR);
+		bench_signal_of(&q, "irqfd-signal-msi", signal_last, MSI_VECTOR);
+		bench_signal_of(&q, "irqfd-signal-ioapic", signal_pin, PIN_VECTOR);
 		bench_routing(&q, "set-gsi-routing");
 		bench_hang_up(&q);
 	}

@@ -31,6 +31,7 @@ static const struct group {
 	{ "addresses", bench_addresses, "N addresses", false },
 	{ "irqfd", bench_irqfd, "N irqfds, routing, VM close", false },
 	{ "level", bench_level, "N level irqfds, and an interrupt elsewhere", false },
+	{ "signal", bench_signal, "what a signal costs until it is in the vCPU's APIC", false },
 	{ "bypass", bench_bypass, "N bypass producers; needs irqfd_bypass.ko", true },
 };
 

@@ -41,6 +41,7 @@ void bench_values(void);
 void bench_addresses(void);
 void bench_irqfd(void);
 void bench_level(void);
+void bench_signal(void);
 void bench_bypass(void);
 
 #endif /* EVENTFD_BENCH_H */

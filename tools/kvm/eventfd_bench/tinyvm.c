@@ -35,6 +35,7 @@
 
 /* An MSI to APIC 0: physical destination, fixed delivery, an edge. */
 #define MSI_ADDRESS	0xfee00000U
+#define LAPIC_IRR	0x200
 
 #define MAX_CPUID	256
 
@@ -349,6 +350,24 @@ int tinyvm_irqfd(struct tinyvm *vm, int fd, uint32_t gsi, uint32_t flags)
 	};
 
 	return ioctl(vm->fd, KVM_IRQFD, &args) ? -errno : 0;
+}
+
+bool tinyvm_take_pending(struct tinyvm *vm, uint8_t vector)
+{
+	struct kvm_lapic_state apic;
+	uint32_t word, bit = 1U << (vector % 32);
+	char *irr = apic.regs + LAPIC_IRR + vector / 32 * 16;
+
+	if (ioctl(vm->vcpu, KVM_GET_LAPIC, &apic))
+		tinyvm_die("KVM_GET_LAPIC");
+	memcpy(&word, irr, sizeof(word));
+	if (!(word & bit))
+		return false;
+	word &= ~bit;
+	memcpy(irr, &word, sizeof(word));
+	if (ioctl(vm->vcpu, KVM_SET_LAPIC, &apic))
+		tinyvm_die("KVM_SET_LAPIC");
+	return true;
 }
 
 struct kvm_irq_routing *tinyvm_new_routes(uint32_t n)

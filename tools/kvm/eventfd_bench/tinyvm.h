@@ -94,6 +94,9 @@ int tinyvm_iosignalfd_any(struct tinyvm *vm, enum tinyvm_bus bus,
 /* KVM_IRQFD; @flags is 0 or KVM_IRQFD_FLAG_*. */
 int tinyvm_irqfd(struct tinyvm *vm, int fd, uint32_t gsi, uint32_t flags);
 
+/* Returns whether @vector is pending in the vCPU's local APIC, and clears it there. */
+bool tinyvm_take_pending(struct tinyvm *vm, uint8_t vector);
+
 /* A routing table with room for @n entries and none in it; free() it. */
 struct kvm_irq_routing *tinyvm_new_routes(uint32_t n);
 /* Append the route of @gsi to an MSI with @vector, or to an IOAPIC pin. */
