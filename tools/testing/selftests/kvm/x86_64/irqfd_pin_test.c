@@ -4,7 +4,7 @@
  * returns, unless an irqchip's lock is taken.
  *
  * Kernels that leave pins to a worker, as Linux 6.12 and 7.3 do, fail the subtests
- * "at_once" and "timer".
+ * "at_once"; that of the PIC alone may be lucky.
  *
  * test_modules/irqfd_signal.c signals in a hard interrupt, and under the IOAPIC's lock.
  * The module must be in test_modules/ beside the program, or what needs it is skipped.
