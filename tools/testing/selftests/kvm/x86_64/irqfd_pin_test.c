@@ -13,7 +13,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #include "../test_modules/irqfd_signal.h"
@@ -318,48 +317,58 @@ static void *contend(void *arg)
 	return NULL;
 }
 
+/* A VM without an irqfd. */
+FIXTURE(stress) {
+	struct irq_vm v;
+};
+
+FIXTURE_SETUP(stress)
+{
+	irq_vm_init(&self->v);
+}
+
+FIXTURE_TEARDOWN(stress)
+{
+	irq_vm_free(&self->v);
+}
+
 /*
  * Threads that signal, a timer's hard interrupt, KVM_IRQ_LINE on the same pins, and one
  * more that only takes the IOAPIC's lock.  Each edge is waited for, so none may be lost
  * or come twice.
- *
- * EDGES=n in the environment: about that many.
  */
-TEST(pin_stress)
+TEST_F_TIMEOUT(stress, edges, 1800)
 {
 	struct kvm_irq_routing_entry routes[NR_PRODUCERS + 1];
-	const char *edges = getenv("EDGES");
 	struct producer producers[NR_PRODUCERS], *p;
-	int nr = edges ? atoi(edges) : rounds(20000);
+	int nr = rounds(20000);
 	struct contender contender = {};
+	struct irq_vm *v = &self->v;
+	int dev = open_signaller(), i;
 	uint64_t sum = 0;
-	struct irq_vm v;
-	int dev, i;
 
-	irq_vm_init(&v);
-	dev = open_signaller();
 	for (i = 0; i <= NR_PRODUCERS; i++)
 		routes[i] = chip_route(FIRST_PIN + i, KVM_IRQCHIP_IOAPIC, FIRST_PIN + i);
-	set_routes(v.vm, routes, NR_PRODUCERS + 1);
+	set_routes(v->vm, routes, NR_PRODUCERS + 1);
 
 	for (i = 0; i < NR_PRODUCERS; i++) {
 		p = &producers[i];
 		*p = (struct producer) {
-			.v = &v,
+			.v = v,
 			.gsi = FIRST_PIN + i,
-			/* Of priorities of their own: a local APIC keeps one of each. */
+			/* In priority classes of their own: none waits for another one's EOI. */
 			.vector = FIRST_VECTOR + 16 * i,
 			.fd = new_eventfd(),
 			.dev = i == NR_THREADS ? dev : -1,
 			.edges = nr / NR_PRODUCERS,
 		};
-		ioapic_set_pin(v.vm, p->gsi, p->vector, false);
-		irq_vm_add_vector(&v, p->vector);
-		assign_ok(v.vm, p->fd, p->gsi);
+		ioapic_set_pin(v->vm, p->gsi, p->vector, false);
+		irq_vm_add_vector(v, p->vector);
+		assign_ok(v->vm, p->fd, p->gsi);
 	}
 
-	start_vcpu(&v);
-	contender.vm = v.vm;
+	start_vcpu(v);
+	contender.vm = v->vm;
 	TEST_ASSERT(!pthread_create(&contender.thread, NULL, contend, &contender),
 		    "pthread_create() failed");
 	for (i = 0; i < NR_PRODUCERS; i++)
@@ -374,15 +383,14 @@ TEST(pin_stress)
 		usleep(SETTLE_USEC);
 	for (i = 0; i < NR_PRODUCERS; i++) {
 		p = &producers[i];
-		TEST_ASSERT(irqs(&v, p->vector) == p->edges,
+		TEST_ASSERT(irqs(v, p->vector) == p->edges,
 			    "Pin %u: wanted %lu interrupts, got %lu", p->gsi, p->edges,
-			    irqs(&v, p->vector));
+			    irqs(v, p->vector));
 		sum += p->edges;
 		close(p->fd);
 	}
 	ksft_print_msg("%lu edges\n", sum);
-	stop_vcpu(&v);
-	irq_vm_free(&v);
+	stop_vcpu(v);
 	if (dev >= 0)
 		close(dev);
 }

@@ -35,7 +35,8 @@ do {										\
 
 /*
  * How often a test does what takes long: @n times, or a tenth of that with SLOW=10 in
- * the environment, which is for a kernel that takes ten times as long.
+ * the environment, which is for a kernel that takes ten times as long; and ten times
+ * that with MORE=10.
  */
 int rounds(int n);
 

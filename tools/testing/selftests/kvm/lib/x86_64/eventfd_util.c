@@ -10,7 +10,10 @@
 
 int rounds(int n)
 {
-	const char *slow = getenv("SLOW");
+	const char *slow = getenv("SLOW"), *more = getenv("MORE");
+
+	if (more)
+		n *= atoi_positive("MORE", more);
 
 	return slow ? n / atoi_positive("SLOW", slow) : n;
 }
