@@ -36,7 +36,7 @@ struct kvm_irqfd_resampler {
  * @generation: kvm->irqfds.generation of the table it was looked up in, 0 if it
  *	hasn't been
  * @nr: how many routes there are
- * @in_wakeup: is it worth trying to inject in the wake-up?
+ * @in_wakeup: is kvm_arch_irqfd_inject() worth trying?
  * @entry: a copy of the first one, valid if there is any
  */
 struct kvm_irqfd_route {

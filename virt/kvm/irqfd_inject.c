@@ -86,7 +86,7 @@ static noinline int irqfd_set_several_lines(struct kvm_kernel_irqfd *irqfd,
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 	int nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
 
-	/* A level irqfd's raise has to wait for a route. */
+	/* The worker counts an edge as lost, and has a raise wait for a route. */
 	return nr ? irqfd_set_lines(irqfd, kvm, routes, nr) : -EWOULDBLOCK;
 }
 

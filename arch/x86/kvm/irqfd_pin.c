@@ -13,6 +13,10 @@
  * A context that spins for one of these locks has interrupts on and holds no lock that
  * an injection takes.  So the wake-up, which holds the locks with interrupts off, waits
  * for none of those.
+ *
+ * KVM_CREATE_IRQCHIP has made both irqchips before a route can lead to their pins, and
+ * they are freed when the VM is destroyed.  VM close has waited for wake-ups and workers
+ * by then (irqfd_inject.c, irqfd_lane.c), so none of them sees an irqchip that is freed.
  */
 #include <linux/kvm_host.h>
 #include <linux/kvm_irqfd_arch.h>

@@ -23,13 +23,15 @@
 	(IS_ENABLED(CONFIG_PREEMPT_RT) ? HRTIMER_MODE_REL_SOFT :	\
 					 HRTIMER_MODE_REL_HARD)
 
+/* Freed with its file, once the timer has been cancelled. */
 struct signaller {
 	struct hrtimer timer;
 	struct eventfd_ctx *eventfd;
 };
 
+/* So that a file's timer, and the module's delivery, are armed by one caller at a time. */
+static DEFINE_MUTEX(arm_lock);
 /* One thread's next delivery, for the whole module: its pid, or 0. */
-static DEFINE_MUTEX(delivery_lock);
 static pid_t delivering_task;
 static struct eventfd_ctx *delivery_eventfd;
 
@@ -112,7 +114,7 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (copy_from_user(&args, (void __user *)arg, sizeof(args)))
 		return -EFAULT;
 
-	guard(mutex)(&delivery_lock);
+	guard(mutex)(&arm_lock);
 	switch (cmd) {
 	case IRQFD_SIGNAL_TIMER:
 		return arm_timer(file->private_data, &args);

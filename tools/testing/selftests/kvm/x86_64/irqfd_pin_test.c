@@ -174,15 +174,15 @@ TEST_F(pin, at_once)
 /* With so many vCPUs the walk over them isn't done with interrupts off. */
 TEST_F(pin, many_vcpus)
 {
-	struct irq_vm others[MANY_VCPUS - 1];
-	int i;
+	long id;
 
 	if (kvm_check_cap(KVM_CAP_MAX_VCPUS) < MANY_VCPUS)
 		SKIP(return, "Not so many vCPUs");
 
 	/* The library's VM has room for one vCPU's stack; these never run. */
-	for (i = 0; i < ARRAY_SIZE(others); i++)
-		__vm_ioctl(self->v.vm, KVM_CREATE_VCPU, (void *)(long)(i + 1));
+	for (id = 1; id < MANY_VCPUS; id++)
+		TEST_ASSERT(__vm_ioctl(self->v.vm, KVM_CREATE_VCPU, (void *)id) >= 0,
+			    "KVM_CREATE_VCPU %ld: %s", id, strerror(errno));
 
 	add(self->fd, 1);
 	WAIT_FOR(gsi_is_pending(&self->v, variant->gsi), "Wanted an interrupt, got none");
