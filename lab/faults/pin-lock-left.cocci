@@ -3,13 +3,11 @@
 // run: cloud irqfd_pin_test.pin.both.locked
 // A wake-up that doesn't get the IOAPIC's lock keeps the PIC's.
 @@
-expression chips;
 @@
- irqfd_pin_trylock(...)
+ irqfd_pin_try(...)
  {
  <...
-- if (chips->pic)
--	kvm_pic_unlock(chips->pic);
- return false;
+- irqfd_pin_unlock_pic(&chips);
+ return -EWOULDBLOCK;
  ...>
  }

@@ -58,43 +58,45 @@ static bool irqfd_pin_find_chips(struct kvm *kvm,
 	return true;
 }
 
-/* The PIC's lock first: no other context takes one of the two inside the other. */
+/*
+ * The PIC's lock first: no other context takes one of the two inside the other.  For
+ * sparse both locks are taken, as it can't follow a condition.
+ */
 static void irqfd_pin_lock(const struct irqfd_pin_chips *chips)
+	__acquires(&chips->pic->lock)
+	__acquires(&chips->ioapic->lock)
 {
 	if (chips->pic)
 		spin_lock(&chips->pic->lock);
+	else
+		__acquire(&chips->pic->lock);
+
 	if (chips->ioapic)
 		spin_lock(&chips->ioapic->lock);
+	else
+		__acquire(&chips->ioapic->lock);
 }
 
-/* Find and lock the irqchips in the wake-up; false with nothing done. */
-static bool irqfd_pin_trylock(struct kvm *kvm,
-			      const struct kvm_kernel_irq_routing_entry *routes,
-			      int nr, struct irqfd_pin_chips *chips)
+static void irqfd_pin_unlock_pic(const struct irqfd_pin_chips *chips)
+	__releases(&chips->pic->lock)
 {
-	if (atomic_read(&kvm->online_vcpus) > PIN_VCPUS_IRQS_OFF ||
-	    !irqfd_pin_find_chips(kvm, routes, nr, chips))
-		return false;
-
-	if (chips->pic && !spin_trylock(&chips->pic->lock))
-		return false;
-
-	if (chips->ioapic && !spin_trylock(&chips->ioapic->lock)) {
-		if (chips->pic)
-			kvm_pic_unlock(chips->pic);
-		return false;
-	}
-
-	return true;
-}
-
-static void irqfd_pin_unlock(const struct irqfd_pin_chips *chips)
-{
-	if (chips->ioapic)
-		spin_unlock(&chips->ioapic->lock);
 	/* It wakes the vCPU that takes the PIC's interrupts. */
 	if (chips->pic)
 		kvm_pic_unlock(chips->pic);
+	else
+		__release(&chips->pic->lock);
+}
+
+static void irqfd_pin_unlock(const struct irqfd_pin_chips *chips)
+	__releases(&chips->ioapic->lock)
+	__releases(&chips->pic->lock)
+{
+	if (chips->ioapic)
+		spin_unlock(&chips->ioapic->lock);
+	else
+		__release(&chips->ioapic->lock);
+
+	irqfd_pin_unlock_pic(chips);
 }
 
 /* As the route's set(). */
@@ -132,16 +134,15 @@ static bool irqfd_pin_raise_all(const struct irqfd_pin_chips *chips,
 static bool irqfd_pin_pulse_all(const struct irqfd_pin_chips *chips,
 				unsigned int gsi,
 				const struct kvm_kernel_irq_routing_entry *routes,
-				int nr)
+				int nr, int irq_source_id)
 {
 	bool delivered;
 	int i;
 
-	delivered = irqfd_pin_raise_all(chips, gsi, routes, nr,
-					KVM_IRQFD_IRQ_SOURCE_ID);
-	trace_kvm_set_irq(gsi, 0, KVM_IRQFD_IRQ_SOURCE_ID);
+	delivered = irqfd_pin_raise_all(chips, gsi, routes, nr, irq_source_id);
+	trace_kvm_set_irq(gsi, 0, irq_source_id);
 	for (i = 0; i < nr; i++)
-		irqfd_pin_set_one(chips, &routes[i], KVM_IRQFD_IRQ_SOURCE_ID, 0);
+		irqfd_pin_set_one(chips, &routes[i], irq_source_id, 0);
 
 	return delivered;
 }
@@ -156,7 +157,44 @@ int kvm_arch_irqfd_pulse(struct kvm *kvm, unsigned int gsi,
 		return -EWOULDBLOCK;
 
 	irqfd_pin_lock(&chips);
-	delivered = irqfd_pin_pulse_all(&chips, gsi, routes, nr);
+	delivered = irqfd_pin_pulse_all(&chips, gsi, routes, nr,
+					KVM_IRQFD_IRQ_SOURCE_ID);
+	irqfd_pin_unlock(&chips);
+
+	return delivered;
+}
+
+typedef bool irqfd_pin_set_all_t(const struct irqfd_pin_chips *chips,
+				 unsigned int gsi,
+				 const struct kvm_kernel_irq_routing_entry *routes,
+				 int nr, int irq_source_id);
+
+/* Returns -EWOULDBLOCK with nothing done, or what set_all() does. */
+static __always_inline int
+irqfd_pin_try(struct kvm *kvm, unsigned int gsi,
+	      const struct kvm_kernel_irq_routing_entry *routes, int nr,
+	      int irq_source_id, irqfd_pin_set_all_t *set_all)
+{
+	struct irqfd_pin_chips chips = {};
+	bool delivered;
+
+	if (atomic_read(&kvm->online_vcpus) > PIN_VCPUS_IRQS_OFF ||
+	    !irqfd_pin_find_chips(kvm, routes, nr, &chips))
+		return -EWOULDBLOCK;
+
+	if (!chips.pic)
+		__acquire(&chips.pic->lock);
+	else if (!spin_trylock(&chips.pic->lock))
+		return -EWOULDBLOCK;
+
+	if (!chips.ioapic) {
+		__acquire(&chips.ioapic->lock);
+	} else if (!spin_trylock(&chips.ioapic->lock)) {
+		irqfd_pin_unlock_pic(&chips);
+		return -EWOULDBLOCK;
+	}
+
+	delivered = set_all(&chips, gsi, routes, nr, irq_source_id);
 	irqfd_pin_unlock(&chips);
 
 	return delivered;
@@ -166,31 +204,18 @@ int kvm_arch_irqfd_pulse_inatomic(struct kvm *kvm, unsigned int gsi,
 				  struct kvm_kernel_irq_routing_entry *routes,
 				  int nr)
 {
-	struct irqfd_pin_chips chips = {};
-	bool delivered;
-
-	if (!irqfd_pin_trylock(kvm, routes, nr, &chips))
-		return -EWOULDBLOCK;
-
-	delivered = irqfd_pin_pulse_all(&chips, gsi, routes, nr);
-	irqfd_pin_unlock(&chips);
-
-	return delivered;
+	return irqfd_pin_try(kvm, gsi, routes, nr, KVM_IRQFD_IRQ_SOURCE_ID,
+			     irqfd_pin_pulse_all);
 }
 
 int kvm_arch_irqfd_raise_inatomic(struct kvm *kvm, unsigned int gsi,
 				  struct kvm_kernel_irq_routing_entry *routes,
 				  int nr)
 {
-	struct irqfd_pin_chips chips = {};
-
-	if (!irqfd_pin_trylock(kvm, routes, nr, &chips))
-		return -EWOULDBLOCK;
-
-	irqfd_pin_raise_all(&chips, gsi, routes, nr,
-			    KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID);
-	irqfd_pin_unlock(&chips);
+	int ret = irqfd_pin_try(kvm, gsi, routes, nr,
+				KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID,
+				irqfd_pin_raise_all);
 
 	/* Masked or in service, it is injected when it can be. */
-	return 1;
+	return ret < 0 ? ret : 1;
 }
