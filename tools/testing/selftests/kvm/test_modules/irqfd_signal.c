@@ -19,10 +19,6 @@
 
 #include "irqfd_signal.h"
 
-#define TIMER_MODE							\
-	(IS_ENABLED(CONFIG_PREEMPT_RT) ? HRTIMER_MODE_REL_SOFT :	\
-					 HRTIMER_MODE_REL_HARD)
-
 /* Freed with its file, once the timer has been cancelled. */
 struct signaller {
 	struct hrtimer timer;
@@ -35,6 +31,10 @@ static DEFINE_MUTEX(arm_lock);
 static pid_t delivering_task;
 static struct eventfd_ctx *delivery_eventfd;
 
+/*
+ * In a hard interrupt, or on PREEMPT_RT in a soft one: HRTIMER_MODE_REL.  An eventfd's
+ * lock sleeps there, so a timer that is hard on every kernel can't take it.
+ */
 static enum hrtimer_restart signal_now(struct hrtimer *timer)
 {
 	struct signaller *s = container_of(timer, struct signaller, timer);
@@ -77,7 +77,7 @@ static long arm_timer(struct signaller *s, const struct irqfd_signal_args *args)
 	if (s->eventfd)
 		eventfd_ctx_put(s->eventfd);
 	s->eventfd = eventfd;
-	hrtimer_start(&s->timer, ns_to_ktime(args->usec * NSEC_PER_USEC), TIMER_MODE);
+	hrtimer_start(&s->timer, ns_to_ktime(args->usec * NSEC_PER_USEC), HRTIMER_MODE_REL);
 
 	return 0;
 }
@@ -132,7 +132,7 @@ static int do_open(struct inode *inode, struct file *file)
 	if (!s)
 		return -ENOMEM;
 
-	hrtimer_init(&s->timer, CLOCK_MONOTONIC, TIMER_MODE);
+	hrtimer_init(&s->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	s->timer.function = signal_now;
 	file->private_data = s;
 
