@@ -52,19 +52,24 @@ def forward(stream, kept):
 
 
 class Tap:
-    """A lane's TAP on stdout; the lane's name precedes its tests' names."""
+    """A lane's TAP on stdout; the lane's name precedes its tests' names.
+
+    Several threads may report to it, each about a guest of its own.
+    """
 
     def __init__(self, lane):
         self.prefix = lane + "." if lane else ""
         self.number = self.failed = 0
+        # So that numbers go up, and a test's notes follow its line.
+        self.lock = threading.Lock()
 
     def result(self, good, name, skip=None, notes=()):
-        self.number += 1
-        self.failed += not good
-        line = f"{'ok' if good else 'not ok'} {self.number} - {self.prefix}{name}"
-        print(line + ("" if skip is None else f" # SKIP {skip}"), flush=True)
-        for note in notes:
-            print(f"# {note}", flush=True)
+        with self.lock:
+            self.number += 1
+            self.failed += not good
+            line = f"{'ok' if good else 'not ok'} {self.number} - {self.prefix}{name}"
+            line += "" if skip is None else f" # SKIP {skip}"
+            print("\n".join([line, *(f"# {note}" for note in notes)]), flush=True)
 
     def took(self, name, seconds):
         print(f"# {self.prefix}{name}: {seconds:.0f} s", flush=True)
@@ -83,9 +88,8 @@ class Program:
     def __init__(self, tap, name, tells=False):
         self.tap, self.name, self.tells = tap, name, tells
         self.began = time.monotonic()
-        self.failed_before = tap.failed
         self.plan = self.skip = None
-        self.seen = 0
+        self.seen = self.failed = 0
         self.running = ""
         self.notes = []
 
@@ -95,6 +99,7 @@ class Program:
         elif m := RESULT.fullmatch(text):
             self.seen += 1
             good = m[1] == "ok"
+            self.failed += not good
             self.tap.result(good, f"{self.name}.{m[2]}", m[3],
                             self.notes if self.tells or not good else ())
             self.notes = []
@@ -115,7 +120,7 @@ class Program:
             self.tap.result(status in (0, SKIPPED), self.name,
                             "not for this machine" if status == SKIPPED else None,
                             self.notes[-200:] if self.tells or status != 0 else ())
-        elif self.seen != self.plan or (status and self.tap.failed == self.failed_before):
+        elif self.seen != self.plan or (status and not self.failed):
             self.tap.result(False, self.name, None,
                             [*self.notes[-20:], f"ended after {self.seen} of {self.plan} subtests "
                              + HOW.get(status, f"with status {status}") + self.running])
