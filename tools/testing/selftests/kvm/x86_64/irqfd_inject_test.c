@@ -136,20 +136,21 @@ FIXTURE_TEARDOWN(route)
 /* One signal is one interrupt and leaves no count in the eventfd. */
 TEST_F(route, signal)
 {
+	const int nr = rounds(50);
 	uint64_t left;
 	int i;
 
 	assign_ok(self->v.vm, self->fd, self->gsi);
 	assert_irqs(&self->v, VECTOR, 0);
 
-	for (i = 1; i <= 50; i++) {
+	for (i = 1; i <= nr; i++) {
 		add(self->fd, i);
 		left = take(self->fd);
 		TEST_ASSERT(!left, "A signalled eventfd with an irqfd: wanted 0, read %lu", left);
 		wait_for_irqs(&self->v, VECTOR, i);
 	}
 
-	assert_irqs(&self->v, VECTOR, 50);
+	assert_irqs(&self->v, VECTOR, nr);
 }
 
 /* Signals that the guest hasn't taken yet merge into one interrupt or into a few. */
@@ -174,7 +175,7 @@ TEST_F(route, signals_merge)
 /* A halted vCPU wakes up; no interrupt is lost, none comes twice. */
 TEST_F(route, running_vcpu)
 {
-	const int nr = 200;
+	const int nr = rounds(200);
 	uint64_t got;
 	int i;
 
@@ -262,9 +263,10 @@ TEST_F(route, deassign)
 /* A signal before deassign has been injected when deassign returns. */
 TEST_F(route, deassign_after_signal)
 {
+	const int nr = rounds(50);
 	int i;
 
-	for (i = 1; i <= 50; i++) {
+	for (i = 1; i <= nr; i++) {
 		assign_ok(self->v.vm, self->fd, self->gsi);
 		add(self->fd, 1);
 		unassign_ok(self->v.vm, self->fd, self->gsi);
@@ -273,19 +275,20 @@ TEST_F(route, deassign_after_signal)
 			    "Round %d: wanted %d interrupts once deassign returned, got %lu", i, i,
 			    irqs(&self->v, VECTOR));
 	}
-	assert_irqs(&self->v, VECTOR, 50);
+	assert_irqs(&self->v, VECTOR, nr);
 }
 
 /* Deassign while a thread signals: after its return no signal interrupts. */
 TEST_F(route, deassign_under_fire)
 {
+	const int nr = rounds(30);
 	struct shooter shooter;
 	uint64_t before;
 	int i, j;
 
 	start_shooting(&shooter, self->fd);
 
-	for (i = 0; i < 30; i++) {
+	for (i = 0; i < nr; i++) {
 		before = irqs(&self->v, VECTOR);
 		assign_ok(self->v.vm, self->fd, self->gsi);
 		wait_for_irqs(&self->v, VECTOR, before + 1);
@@ -324,18 +327,19 @@ static struct kvm_ioeventfd doorbell(int fd)
 TEST_F(route, doorbell)
 {
 	struct kvm_ioeventfd bell = doorbell(self->fd);
+	const int nr = rounds(50);
 	int i;
 
 	vm_ioctl(self->v.vm, KVM_IOEVENTFD, &bell);
 	assign_ok(self->v.vm, self->fd, self->gsi);
 
-	for (i = 1; i <= 50; i++) {
+	for (i = 1; i <= nr; i++) {
 		self->v.guest->ring = 1;
 		pass(&self->v);
 		self->v.guest->ring = 0;
 		wait_for_irqs(&self->v, VECTOR, i);
 	}
-	assert_irqs(&self->v, VECTOR, 50);
+	assert_irqs(&self->v, VECTOR, nr);
 }
 
 static bool bell_interrupts(struct irq_vm *v)
@@ -417,13 +421,14 @@ TEST_F(route, vm_closed_first)
 /* The VM closes while a thread signals: the eventfd counts the signals from then on. */
 TEST_F(route, vm_closed_under_fire)
 {
+	const int nr = rounds(10);
 	struct shooter shooter;
 	uint64_t before, left;
 	int i;
 
 	start_shooting(&shooter, self->fd);
 
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < nr; i++) {
 		assign_ok(self->v.vm, self->fd, self->gsi);
 		wait_for_irqs(&self->v, VECTOR, 1);
 		irq_vm_free(&self->v);
