@@ -23,7 +23,7 @@ LOST, SPLAT, TIMEOUT, TROUBLE, PANIC = 122, 123, 124, 125, 126
 TAIL = 25
 LAST_WORDS = 400
 # Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
-OWN = ("debug", "kcsan", "gcov")
+OWN = ("debug", "kcsan", "gcov", "defconfig")
 # Debian's; a number is another series (scripts/mainline).
 DEBIAN = ("cloud", "rt", "7.3")
 BOOT_LIMIT = {"amd": 120, "intel": 400, "own": 300}
@@ -86,7 +86,7 @@ def options(argv):
                         "(PROGRAM loads them), or a directory with others (default: ours)")
     p.add_argument("--kernel", metavar="KERNEL", default="cloud",
                    help="Debian's cloud kernel, its PREEMPT_RT one (rt), Debian 13's (7.3), one of "
-                        "scripts/debug-kernel (debug, kcsan, gcov), or a directory as those "
+                        "scripts/debug-kernel (debug, kcsan, gcov, defconfig), or a directory as those "
                         "below build/kernel (default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
                    help="SVM in QEMU or VMX in Bochs; this machine's own if it can nest")
