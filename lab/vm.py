@@ -86,8 +86,8 @@ def options(argv):
                         "(PROGRAM loads them), or a directory with others (default: ours)")
     p.add_argument("--kernel", metavar="KERNEL", default="cloud",
                    help="Debian's cloud kernel, its PREEMPT_RT one (rt), Debian 13's (7.3), one of "
-                        "scripts/debug-kernel (debug, kcsan, gcov, defconfig), or a directory as those "
-                        "below build/kernel (default: cloud)")
+                        "scripts/debug-kernel (debug, kcsan, gcov, defconfig), or a directory as "
+                        "those below build/kernel (default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
                    help="SVM in QEMU or VMX in Bochs; this machine's own if it can nest")
     p.add_argument("--icount", action="store_true",
