@@ -337,7 +337,7 @@ FIXTURE_TEARDOWN(stress)
  * more that only takes the IOAPIC's lock.  Each edge is waited for, so none may be lost
  * or come twice.
  */
-TEST_F_TIMEOUT(stress, edges, 1800)
+TEST_F_TIMEOUT(stress, edges, 7200)
 {
 	struct kvm_irq_routing_entry routes[NR_PRODUCERS + 1];
 	struct producer producers[NR_PRODUCERS], *p;
