@@ -69,12 +69,12 @@ static void irqfd_pin_lock(const struct irqfd_pin_chips *chips)
 	if (chips->pic)
 		spin_lock(&chips->pic->lock);
 	else
-		__acquire(&chips->pic->lock);
+		__acquire(chips->pic);
 
 	if (chips->ioapic)
 		spin_lock(&chips->ioapic->lock);
 	else
-		__acquire(&chips->ioapic->lock);
+		__acquire(chips->ioapic);
 }
 
 static void irqfd_pin_unlock_pic(const struct irqfd_pin_chips *chips)
@@ -84,7 +84,7 @@ static void irqfd_pin_unlock_pic(const struct irqfd_pin_chips *chips)
 	if (chips->pic)
 		kvm_pic_unlock(chips->pic);
 	else
-		__release(&chips->pic->lock);
+		__release(chips->pic);
 }
 
 static void irqfd_pin_unlock(const struct irqfd_pin_chips *chips)
@@ -94,7 +94,7 @@ static void irqfd_pin_unlock(const struct irqfd_pin_chips *chips)
 	if (chips->ioapic)
 		spin_unlock(&chips->ioapic->lock);
 	else
-		__release(&chips->ioapic->lock);
+		__release(chips->ioapic);
 
 	irqfd_pin_unlock_pic(chips);
 }
@@ -183,12 +183,12 @@ irqfd_pin_try(struct kvm *kvm, unsigned int gsi,
 		return -EWOULDBLOCK;
 
 	if (!chips.pic)
-		__acquire(&chips.pic->lock);
+		__acquire(chips.pic);
 	else if (!spin_trylock(&chips.pic->lock))
 		return -EWOULDBLOCK;
 
 	if (!chips.ioapic) {
-		__acquire(&chips.ioapic->lock);
+		__acquire(chips.ioapic);
 	} else if (!spin_trylock(&chips.ioapic->lock)) {
 		irqfd_pin_unlock_pic(&chips);
 		return -EWOULDBLOCK;
