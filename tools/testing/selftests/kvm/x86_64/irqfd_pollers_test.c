@@ -17,14 +17,12 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "eventfd_waiters.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
-
-/* The largest count that a write(2) can make. */
-#define FULL		(~0ull - 1)
 
 FIXTURE(pollers) {
 	struct irq_vm v;
@@ -41,27 +39,6 @@ FIXTURE_TEARDOWN(pollers)
 {
 	close(self->fd);
 	irq_vm_free(&self->v);
-}
-
-static int new_epoll(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int epfd = epoll_create1(EPOLL_CLOEXEC);
-
-	TEST_ASSERT(epfd >= 0, __KVM_SYSCALL_ERROR("epoll_create1()", epfd));
-	TEST_ASSERT(!epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event), "epoll_ctl(0x%x): %s", events,
-		    strerror(errno));
-	return epfd;
-}
-
-/* The events that are ready now, or 0. */
-static uint32_t look(int epfd)
-{
-	struct epoll_event event;
-	int nr = epoll_wait(epfd, &event, 1, 0);
-
-	TEST_ASSERT(nr >= 0, __KVM_SYSCALL_ERROR("epoll_wait()", nr));
-	return nr ? event.events : 0;
 }
 
 /* A doorbell, so that the kernel signals the eventfd when the guest writes. */
@@ -219,7 +196,7 @@ TEST_F(pollers, assign_makes_room)
 {
 	int epfd, in, i;
 
-	add(self->fd, FULL);
+	add(self->fd, EVENTFD_FULL);
 	epfd = new_epoll(self->fd, EPOLLOUT | EPOLLET);
 	in = new_epoll(self->fd, EPOLLIN | EPOLLET);
 	TEST_ASSERT(!look(epfd), "Wanted no room");
@@ -237,61 +214,6 @@ TEST_F(pollers, assign_makes_room)
 	close(in);
 }
 
-struct writer {
-	pthread_t thread;
-	pid_t tid;
-	int fd;
-	uint64_t count;
-};
-
-static void *write_count(void *arg)
-{
-	struct writer *w = arg;
-
-	WRITE_ONCE(w->tid, syscall(__NR_gettid));
-	add(w->fd, w->count);
-	return NULL;
-}
-
-/* The number of the system call that the thread sleeps in, or -1. */
-static long sleeps_in(pid_t tid)
-{
-	char path[64];
-	long nr = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
-	f = fopen(path, "r");
-	if (!f)
-		return -1;
-	if (fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	fclose(f);
-	return nr;
-}
-
-static void start_writer(struct writer *w, int fd, uint64_t count)
-{
-	*w = (struct writer) { .fd = fd, .count = count };
-	TEST_ASSERT(!pthread_create(&w->thread, NULL, write_count, w), "pthread_create() failed");
-	WAIT_FOR(READ_ONCE(w->tid) && sleeps_in(w->tid) == __NR_write,
-		 "Wanted a write of %lu to sleep", count);
-}
-
-static void end_writer(struct writer *w, const char *why)
-{
-	WAIT_FOR(!pthread_tryjoin_np(w->thread, NULL), "%s: the writer of %lu sleeps on", why,
-		 w->count);
-}
-
-static int new_semaphore(void)
-{
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
-
-	TEST_ASSERT(fd >= 0, __KVM_SYSCALL_ERROR("eventfd()", fd));
-	return fd;
-}
-
 /*
  * A semaphore may be full and stay full: each signal adds one, and the irqfd takes one.
  * There is room once the irqfd takes one without a signal that adds one.
@@ -305,7 +227,7 @@ TEST_F(pollers, full_semaphore)
 
 	/* A signal of the kernel's makes it one more than a write(2) could. */
 	add_bell(&self->v, fd);
-	add(fd, FULL);
+	add(fd, EVENTFD_FULL);
 	ring_bell(&self->v);
 	epfd = new_epoll(fd, EPOLLOUT | EPOLLET);
 	TEST_ASSERT(look(epfd) == EPOLLERR, "Wanted the counter to have overflown");
@@ -318,8 +240,7 @@ TEST_F(pollers, full_semaphore)
 		wait_for_irqs(&self->v, VECTOR, 1 + i);
 	}
 	TEST_ASSERT(!look(epfd), "Wanted no room");
-	/* The writer may have been woken to look for room. */
-	WAIT_FOR(sleeps_in(w.tid) == __NR_write, "Wanted the writer to sleep");
+	assert_writer_sleeps(&w);
 
 	add(fd, 0);
 	end_writer(&w, "Write of 0");
@@ -341,13 +262,13 @@ TEST_F(pollers, deassign_makes_room)
 	int fd = new_semaphore();
 	struct writer w;
 
-	add(fd, FULL);
+	add(fd, EVENTFD_FULL);
 	assign_ok(self->v.vm, fd, GSI_MSI);
 	assert_irqs(&self->v, VECTOR, 1);
 	start_writer(&w, fd, 2);
 	add(fd, 1);
 	assert_irqs(&self->v, VECTOR, 2);
-	WAIT_FOR(sleeps_in(w.tid) == __NR_write, "Wanted the writer to sleep");
+	assert_writer_sleeps(&w);
 
 	unassign_ok(self->v.vm, fd, GSI_MSI);
 	end_writer(&w, "Deassign");
@@ -361,7 +282,7 @@ TEST_F(pollers, vm_close_makes_room)
 	int fd = new_semaphore();
 	struct writer w;
 
-	add(fd, FULL);
+	add(fd, EVENTFD_FULL);
 	assign_ok(self->v.vm, fd, GSI_MSI);
 	start_writer(&w, fd, 2);
 	irq_vm_free(&self->v);
@@ -488,7 +409,7 @@ TEST_F(pollers, io_uring_semaphore)
 	if (!ring_init(&r))
 		SKIP(return, "io_uring_setup(): %s", strerror(errno));
 
-	add(fd, FULL);
+	add(fd, EVENTFD_FULL);
 	assign_ok(self->v.vm, fd, GSI_MSI);
 	TEST_ASSERT(!syscall(__NR_io_uring_register, r.fd, IORING_REGISTER_EVENTFD, &fd, 1),
 		    "IORING_REGISTER_EVENTFD: %s", strerror(errno));
@@ -512,7 +433,7 @@ TEST_F(pollers, io_uring_assign)
 	if (!ring_init(&r))
 		SKIP(return, "io_uring_setup(): %s", strerror(errno));
 
-	add(self->fd, FULL);
+	add(self->fd, EVENTFD_FULL);
 	TEST_ASSERT(!syscall(__NR_io_uring_register, r.fd, IORING_REGISTER_EVENTFD, &self->fd, 1),
 		    "IORING_REGISTER_EVENTFD: %s", strerror(errno));
 	ring_poll(&r, self->fd, POLLOUT, true);
