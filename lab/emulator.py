@@ -154,7 +154,10 @@ class Qemu(Machine):
         if opts.smp > 1 and not (opts.hardware or opts.one_thread):
             words.append(self.SHADOW_PAGING)
         machine, devices = "q35", []
-        if opts.edu:
+        if opts.edu and opts.own:
+            # Kernels of the lab's own have no driver of an IOMMU: vfio does without.
+            devices = ["-device", "edu"]
+        elif opts.edu:
             # vfio needs an IOMMU that remaps interrupts, which KVM's I/O APIC can't use.
             machine += ",kernel-irqchip=split"
             devices = ["-device", "intel-iommu,intremap=on", "-device", "edu"]

@@ -98,7 +98,8 @@ def options(argv):
                         "the emulator's own races; with several threads KVM has shadow "
                         "paging, because of such a race (amd)")
     p.add_argument("--edu", action="store_true",
-                   help="QEMU's edu device, and an IOMMU, so that vfio-pci takes it (amd)")
+                   help="QEMU's edu device, which vfio-pci takes: with an IOMMU, or in a "
+                        "kernel of the lab's own without one (amd)")
     p.add_argument("--smp", type=int, metavar="N", help="processors (default: 2; intel: 1)")
     p.add_argument("--mem", metavar="M",
                    help="memory in MiB, or with a G in GiB (default: 2048; intel: 1024)")
@@ -134,10 +135,11 @@ def complete(o):
     o.append = [" ".join(o.append)] if o.append else []
     o.hardware = not o.icount and emulator.hardware(o.cpu)
     o.bochs = o.cpu == "intel" and not o.hardware
-    if o.kernel in OWN and o.kvm == "stock":
+    o.own = o.kernel in OWN
+    if o.own and o.kvm == "stock":
         raise Trouble(f"--kernel {o.kernel} has no stock modules: --kvm stock is for "
                       f"{', '.join(DEBIAN)}")
-    if o.kernel in OWN and o.bochs:
+    if o.own and o.bochs:
         raise Trouble(f"--kernel {o.kernel} does not start in Bochs: use --cpu amd")
     if o.kernel not in (*DEBIAN, *OWN) and not os.path.isdir(o.kernel):
         raise Trouble(f"--kernel {o.kernel}: neither one of {', '.join((*DEBIAN, *OWN))}, "
@@ -165,7 +167,7 @@ def complete(o):
     o.mem = int(m[1]) * (1024 if m[2] == "G" else 1)
     if o.mem < 256:
         raise Trouble(f"--mem {o.mem}: too little")
-    lane = "intel" if o.bochs else "own" if o.kernel in OWN else "amd"
+    lane = "intel" if o.bochs else "own" if o.own else "amd"
     if o.timeout is None:
         o.timeout = 7 * 86400 if o.shell else RUN_LIMIT[lane]
     if o.timeout <= 0:
