@@ -155,7 +155,7 @@ class Qemu(Machine):
             words.append(self.SHADOW_PAGING)
         machine, devices = "q35", []
         if opts.edu and opts.own:
-            # Kernels of the lab's own have no driver of an IOMMU: vfio does without.
+            # Kernels of the lab's own let vfio do without an IOMMU.
             devices = ["-device", "edu"]
         elif opts.edu:
             # vfio needs an IOMMU that remaps interrupts, which KVM's I/O APIC can't use.
