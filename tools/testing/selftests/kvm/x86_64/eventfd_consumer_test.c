@@ -185,13 +185,6 @@ FIXTURE_TEARDOWN(consumer)
 	irq_vm_free(&self->v);
 }
 
-static int assign_errno(struct kvm_vm *vm, int fd)
-{
-	struct kvm_irqfd args = { .fd = fd, .gsi = GSI_MSI };
-
-	return __vm_ioctl(vm, KVM_IRQFD, &args) ? errno : 0;
-}
-
 /* The irqfd keeps its events, and the virqfd that is refused leaves nothing behind. */
 TEST_F(consumer, irqfd_first)
 {
@@ -218,7 +211,7 @@ TEST_F(consumer, virqfd_first)
 	struct irq_vm *v = &self->v;
 
 	ASSERT_ERRNO(0, unmask_by(&self->vfio, self->fd), "virqfd");
-	ASSERT_ERRNO(EBUSY, assign_errno(v->vm, self->fd), "irqfd beside a virqfd");
+	ASSERT_ERRNO(EBUSY, irqfd(v->vm, self->fd, GSI_MSI), "irqfd beside a virqfd");
 	add(self->fd, 1);
 	ASSERT_EQ(0, take(self->fd));
 	assert_irqs(v, VECTOR, 0);
@@ -242,7 +235,7 @@ TEST_F(consumer, refused_often)
 
 	ASSERT_ERRNO(0, unmask_by(&self->vfio, self->fd), "virqfd");
 	for (i = 0; i < 100; i++)
-		ASSERT_ERRNO(EBUSY, assign_errno(v->vm, self->fd), "irqfd %d", i);
+		ASSERT_ERRNO(EBUSY, irqfd(v->vm, self->fd, GSI_MSI), "irqfd %d", i);
 	assert_irqs(v, VECTOR, 0);
 }
 
@@ -269,7 +262,7 @@ static void *assign_often(void *arg)
 	int i, ret;
 
 	for (i = 0; i < o->nr; i++) {
-		ret = assign_errno(o->v->vm, o->fd);
+		ret = irqfd(o->v->vm, o->fd, GSI_MSI);
 		TEST_ASSERT(!ret || ret == EBUSY, "irqfd: %s", strerror(ret));
 		if (ret)
 			continue;
