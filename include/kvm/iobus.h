@@ -85,6 +85,20 @@ static inline unsigned long kvm_io_bus_generation(struct kvm *kvm)
 	return smp_load_acquire(&kvm->io_points.gen);
 }
 
+/**
+ * kvm_io_bus_epoch - which epoch of points this is
+ * @kvm: the VM
+ *
+ * What stands at points can change all at once, from one epoch to the next.
+ * Context: any.
+ * Return: the epoch.  The caller's later loads find all that takes writes in it.
+ */
+static inline u64 kvm_io_bus_epoch(struct kvm *kvm)
+{
+	/* Pairs with kvm_io_bus_begin_epoch(). */
+	return atomic64_read_acquire(&kvm->io_points.epoch);
+}
+
 /* A bus and a length as one number. */
 static inline u32 kvm_io_bus_len(enum kvm_bus bus_idx, int len)
 {

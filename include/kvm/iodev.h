@@ -191,6 +191,7 @@ struct kvm_io_device *kvm_io_bus_get_dev(struct kvm *kvm, enum kvm_bus bus_idx,
 int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			    gpa_t addr, int len, const void *val);
 void kvm_io_bus_forget(struct kvm *kvm);
+void kvm_io_bus_begin_epoch(struct kvm *kvm, u64 epoch);
 void kvm_io_bus_memory_changed(struct kvm *kvm);
 bool kvm_io_bus_is_hole(struct kvm *kvm, struct kvm_io_point *point,
 			unsigned long gen);

@@ -97,6 +97,9 @@ struct kvm_irqfd_count {
  * @consumer: this end of an interrupt bypass
  * @producer: the other end, while connected; under kvm->irqfds.lock
  * @bypass_link: in kvm->irqfds.bypassed while a producer is or gets connected
+ * @batch: the batch that begins or ends it, only to be compared; under @wqh's lock
+ * @successor: an irqfd of the same batch that is to have the eventfd after it; under
+ *	@wqh's lock
  *
  * The head of virt/kvm/irqfd.c says what moves an irqfd through its life, and under
  * which locks.
@@ -149,6 +152,9 @@ struct kvm_kernel_irqfd {
 	struct irq_bypass_consumer consumer;
 	struct irq_bypass_producer *producer;
 	struct list_head bypass_link;
+
+	const void *batch;
+	struct kvm_kernel_irqfd *successor;
 };
 
 #endif /* __LINUX_KVM_IRQFD_H */

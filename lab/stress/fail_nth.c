@@ -27,6 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <linux/kvm.h>
+#include <linux/kvm_eventfd_batch.h>
 #include <linux/kvm_iosignalfd.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -620,6 +621,55 @@ static int create_other(void)
 	return other < 0 ? -1 : close(other);
 }
 
+/* Of each kind: what is there moves, and others come. */
+static int batch(void)
+{
+	static uint64_t posted;
+	struct kvm_eventfd_op ops[] = {
+		{ .op = KVM_EVENTFD_OP_IRQFD, .irqfd = { .fd = efd, .gsi = MSI_GSI } },
+		{ .op = KVM_EVENTFD_OP_IRQFD, .irqfd = {
+			.fd = efd2, .gsi = LEVEL_GSI, .flags = KVM_IRQFD_FLAG_DEASSIGN } },
+		{ .op = KVM_EVENTFD_OP_IRQFD, .irqfd = {
+			.fd = efd2, .gsi = LEVEL_GSI, .flags = KVM_IRQFD_FLAG_RESAMPLE,
+			.resamplefd = resamplefd } },
+		{ .op = KVM_EVENTFD_OP_IOSIGNALFD, .io = {
+			.fd = efd, .addr = DOORBELL, .len = 4,
+			.flags = KVM_IOSIGNALFD_FLAG_HANGUP } },
+		{ .op = KVM_EVENTFD_OP_IOSIGNALFD, .io = {
+			.fd = efd, .addr = DOORBELL, .len = 8,
+			.flags = KVM_IOSIGNALFD_FLAG_POST_WRITE |
+				 KVM_IOSIGNALFD_FLAG_TRIGGER,
+			.trigger = UINT64_MAX, .post_addr = (uintptr_t)&posted } },
+		{ .op = KVM_EVENTFD_OP_MOVE, .to_addr = DOORBELL + 0x2000,
+		  .io = { .fd = efd2, .addr = DOORBELL + 8, .len = 4 } },
+	};
+	struct kvm_eventfd_batch args = {
+		.size = sizeof(args), .op_size = sizeof(ops[0]),
+		.ops = (uintptr_t)ops, .nr = ARRAY_SIZE(ops),
+	};
+
+	return ioctl(vm, KVM_EVENTFD_BATCH, &args);
+}
+
+static void with_all_of_a_batch(void)
+{
+	if (irqfd(efd2, LEVEL_GSI, KVM_IRQFD_FLAG_RESAMPLE, resamplefd) ||
+	    iosignalfd(efd2, DOORBELL + 8, 4, 0, 0))
+		die("what a batch changes");
+}
+
+static bool batch_undone(void)
+{
+	if (!irqfd(efd2, MSI_GSI, 0, 0) || errno != EBUSY)
+		return wrong("an irqfd that was to end has ended");
+	if (!iosignalfd(efd, DOORBELL + 8, 4, 0, 0) || errno != EEXIST)
+		return wrong("a registration that was to move has gone");
+	if (!iosignalfd(efd2, DOORBELL + 0x2000, 4, KVM_IOEVENTFD_FLAG_DEASSIGN, 0) ||
+	    errno != ENOENT)
+		return wrong("a registration has moved");
+	return not_at_doorbell();
+}
+
 /* TAKES: a call that takes something must change nothing if it fails. */
 #define TAKES(n, b, c, u) { .name = n, .before = b, .call = c, .undone = u }
 #define GIVES_BACK(n, b, c) { .name = n, .before = b, .call = c, .gives_back = true }
@@ -658,6 +708,7 @@ static const struct scenario scenarios[] = {
 	GIVES_BACK("iosignalfd.deassign_any", with_any, deassign_any),
 	GIVES_BACK("iosignalfd.deassign_from_group", with_this_value_too, deassign_value),
 	GIVES_BACK("iosignalfd.deassign_far_value", with_far_value, deassign_far_value),
+	TAKES("batch", with_all_of_a_batch, batch, batch_undone),
 	TAKES("bus.add_range", NULL, add_zone, NULL),
 	TAKES("bus.add_range_to_others", with_zones, add_zone, NULL),
 	GIVES_BACK("bus.drop_range", with_zones, drop_zone),

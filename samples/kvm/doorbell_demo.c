@@ -24,6 +24,7 @@
 
 #define NR_RINGS	1000U
 #define NR_IRQS		100U
+#define NR_MOVED_RINGS	20000U
 
 /* The guest's handler rings here, when it is through with an interrupt. */
 #define ACK_PORT	0x520
@@ -475,6 +476,22 @@ static void show_vm_first(struct sleeper *s, int fd)
 	close(fd);
 }
 
+static void show_move(void)
+{
+	struct moving_bars b;
+	bool known;
+
+	heading("Two BARs of 8 doorbells change places, in one call each time");
+	say("%u writes to an address of theirs meanwhile", NR_MOVED_RINGS);
+	known = ring_moving_bars(NR_MOVED_RINGS, &b);
+	if (!known)
+		verdict(true, "no KVM_CAP_EVENTFD_BATCH");
+	else
+		verdict(b.first + b.second == NR_MOVED_RINGS && !b.exits && b.moves,
+			"%llu moves; %llu + %llu rings; exits: %llu", b.moves,
+			b.first, b.second, b.exits);
+}
+
 static void introduce(void)
 {
 	struct utsname name;
@@ -509,6 +526,7 @@ int main(int argc, char **argv)
 	alarm(GIVE_UP_S);
 	introduce();
 	show_rings();
+	show_move();
 	sleeper_create(&sleeper);
 	show_interrupts(&sleeper);
 	show_vm_first(&sleeper, show_hang_up(&sleeper));

@@ -28,6 +28,14 @@
  * in a read section, the generation of a memo to be this one, may use what the memo
  * names for the rest of that section, as if it had looked it up.
  *
+ * Epochs
+ * ------
+ * A caller that changes many points at once lets a new epoch begin
+ * (kvm_io_bus_begin_epoch()).  What it adds takes writes from this epoch on, and what it
+ * removes takes writes until then and is taken off its place after that.  A vCPU goes by
+ * one epoch at a point.  If no point takes the write and the epoch has changed meanwhile,
+ * the vCPU looks again.  It has no memo of what is under change.
+ *
  * Without memos each write looks in the hash table of the bus and in the group's index,
  * in four to eight cache lines.  By make bench that takes 209 instructions more for a ring
  * of any value, 302 for one of its own value, and 655 for a write that no value of a
@@ -207,6 +215,26 @@ void kvm_io_bus_forget(struct kvm *kvm)
 }
 
 /**
+ * kvm_io_bus_begin_epoch - have changes at many points take effect at once
+ * @kvm: the VM
+ * @epoch: the new epoch, higher than all before it
+ *
+ * What takes writes from now on can be found, and what ceases to do so can still be found;
+ * both know from @epoch which of the two they are.
+ *
+ * A write by an instruction that comes after the return finds what there is in @epoch.
+ * Context: the caller's lock excludes other changes of points.
+ */
+void kvm_io_bus_begin_epoch(struct kvm *kvm, u64 epoch)
+{
+	/* A memo of what ceases, or of nothing where something begins, would outlast it. */
+	kvm_io_bus_forget(kvm);
+	atomic64_set_release(&kvm->io_points.epoch, epoch);
+	/* Pairs with iobus_see_what_was_announced(). */
+	smp_mb();
+}
+
+/**
  * kvm_io_bus_memory_changed - have vCPUs not rely on what they know of holes
  * @kvm: the VM, whose new memslots are published
  *
@@ -301,6 +329,44 @@ static bool iobus_may_end_in_next_page(gpa_t addr)
 	return (addr & (SZ_4K - 1)) > SZ_4K - sizeof(u64);
 }
 
+/* As kvm_io_bus_write_points(), in one epoch.  -EAGAIN if nothing may be remembered. */
+static int iobus_look_at_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx, gpa_t addr,
+				int len, const void *val, bool *any_value)
+{
+	struct rhltable *points = iobus_points_of(vcpu->kvm, bus_idx);
+	struct kvm_io_point *point;
+	int ret = -EOPNOTSUPP, result;
+
+	rcu_read_lock();
+	point = iobus_first_point(points, addr);
+	/* With no device at the address one entry is enough for all values. */
+	*any_value = !len || !point;
+	for (; point && ret && ret != -EFAULT; point = iobus_next_point(point)) {
+		result = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
+		if (result != -EOPNOTSUPP)
+			ret = result;
+	}
+	rcu_read_unlock();
+
+	return ret;
+}
+
+/*
+ * May something at the points have taken the write that the vCPU hasn't found, as it was
+ * put there when what the vCPU went by was taken away?  Each round takes user space a
+ * call.  Interrupts are off in the exit path alone, which leaves it to the long way.
+ */
+static bool iobus_must_look_again(struct kvm *kvm, u64 epoch)
+{
+	/* The look at the points comes first. */
+	smp_rmb();
+	if (likely(kvm_io_bus_epoch(kvm) == epoch) || irqs_disabled())
+		return false;
+
+	cond_resched();
+	return !fatal_signal_pending(current);
+}
+
 /**
  * kvm_io_bus_write_points - offer a guest's write to the points at its address
  * @vcpu: the vCPU that writes
@@ -320,33 +386,32 @@ static bool iobus_may_end_in_next_page(gpa_t addr)
 int kvm_io_bus_write_points(struct kvm_vcpu *vcpu, enum kvm_bus bus_idx,
 			    gpa_t addr, int len, const void *val)
 {
-	struct rhltable *points = iobus_points_of(vcpu->kvm, bus_idx);
-	struct kvm_io_point *point;
-	int ret = -EOPNOTSUPP;
-	bool any_value = !len;
+	struct kvm *kvm = vcpu->kvm;
 	unsigned long gen;
+	bool any_value;
+	u64 epoch;
+	int ret;
 
 	if (bus_idx == KVM_FAST_MMIO_BUS && iobus_may_end_in_next_page(addr))
 		return -EOPNOTSUPP;
 
-	iobus_see_what_was_announced();
-	/* Before the look at the points, which may find none. */
-	gen = kvm_io_bus_generation(vcpu->kvm);
+	do {
+		iobus_see_what_was_announced();
+		/* Before the look at the points, which may find none. */
+		gen = kvm_io_bus_generation(kvm);
+		epoch = kvm_io_bus_epoch(kvm);
 
-	rcu_read_lock();
-	point = iobus_first_point(points, addr);
-	/* With no device at the address one entry is enough for all values. */
-	any_value |= !point;
-	for (; point && ret == -EOPNOTSUPP; point = iobus_next_point(point))
-		ret = kvm_iodevice_write(vcpu, &point->dev, addr, len, val);
-	rcu_read_unlock();
+		ret = iobus_look_at_points(vcpu, bus_idx, addr, len, val, &any_value);
+		if (!ret || ret == -EFAULT)
+			return ret;
+	} while (iobus_must_look_again(kvm, epoch));
 
 	if (ret == -EOPNOTSUPP)
 		kvm_io_bus_remember(vcpu, gen, kvm_io_bus_of_points(bus_idx), addr,
 				    len, any_value ? 0 : kvm_io_value(len, val),
 				    any_value, NULL, NULL);
 
-	return ret == -EAGAIN ? -EOPNOTSUPP : ret;
+	return -EOPNOTSUPP;
 }
 
 /* Ranges */

@@ -78,8 +78,16 @@ static struct iosignalfd_group *iosignalfd_next_group(struct kvm *kvm,
 	return point ? iosignalfd_to_group(point) : NULL;
 }
 
-static struct iosignalfd_group *iosignalfd_find_group(struct kvm *kvm,
-						      const struct iosignalfd_spec *spec)
+/**
+ * iosignalfd_find_group - the group of an address and a length
+ * @kvm: the VM
+ * @spec: which writes
+ *
+ * Context: kvm->iosignalfds.lock.
+ * Return: the group, or NULL if there is none.
+ */
+struct iosignalfd_group *iosignalfd_find_group(struct kvm *kvm,
+					       const struct iosignalfd_spec *spec)
 {
 	struct iosignalfd_group *group = iosignalfd_next_group(kvm, spec, NULL);
 
@@ -118,11 +126,15 @@ static bool iosignalfd_in_the_way(const struct iosignalfd_group *group,
 				  const struct iosignalfd_item *item,
 				  const struct iosignalfd_spec *spec)
 {
+	/* Where it goes there is room for what the same batch puts there. */
+	if (item->leaves)
+		return false;
+
 	if (group->len != spec->len)
 		return !group->len || !spec->len;
 
 	/* Every write, and one of these writes, would be one twice. */
-	if (spec->wildcard != !!rcu_access_pointer(group->wildcard))
+	if (spec->wildcard != item->wildcard)
 		return true;
 
 	return item->value == spec->value &&
@@ -149,8 +161,9 @@ iosignalfd_obstacle_in_group(struct kvm *kvm, struct iosignalfd_group *group,
 	struct iosignalfd_item *item = iosignalfd_locked_wildcard(kvm, group);
 	unsigned long index;
 
+	item = iosignalfd_obstacle_in_chain(kvm, group, item, spec, alive);
 	if (item)
-		return iosignalfd_obstacle_in_chain(kvm, group, item, spec, alive);
+		return item;
 
 	if (!spec->wildcard && group->len == spec->len) {
 		item = xa_load(&group->values, iosignalfd_value_index(spec->value));
@@ -217,11 +230,12 @@ static int iosignalfd_link_item(struct kvm *kvm, struct iosignalfd_group *group,
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
 	for (other = first; other; other = iosignalfd_locked_next(kvm, other))
-		if (++nr == KVM_IOSIGNALFD_MAX_FANOUT)
+		if (!other->leaves && ++nr == KVM_IOSIGNALFD_MAX_FANOUT)
 			return -EUSERS;
 
 	/* A vCPU that meets the item may look at all of it. */
 	item->group = group;
+	item->wildcard = spec->wildcard;
 	RCU_INIT_POINTER(item->next, first);
 
 	if (spec->wildcard) {
@@ -240,20 +254,22 @@ static int iosignalfd_link_item(struct kvm *kvm, struct iosignalfd_group *group,
 static void iosignalfd_unlink_item(struct kvm *kvm, struct iosignalfd_item *item)
 {
 	struct iosignalfd_group *group = item->group;
-	struct iosignalfd_item *wildcard = iosignalfd_locked_wildcard(kvm, group);
 	unsigned long index = iosignalfd_value_index(item->value);
 	struct iosignalfd_item *prev, *next;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
 
 	next = rcu_dereference_protected(item->next, true);
-	prev = wildcard ?: xa_load(&group->values, index);
+	if (item->wildcard)
+		prev = iosignalfd_locked_wildcard(kvm, group);
+	else
+		prev = xa_load(&group->values, index);
 
 	if (item != prev) {
 		while (rcu_access_pointer(prev->next) != item)
 			prev = rcu_dereference_protected(prev->next, true);
 		rcu_assign_pointer(prev->next, next);
-	} else if (wildcard) {
+	} else if (item->wildcard) {
 		rcu_assign_pointer(group->wildcard, next);
 	} else if (next) {
 		/* Storing over an entry takes no memory, so it can't fail. */
@@ -263,7 +279,9 @@ static void iosignalfd_unlink_item(struct kvm *kvm, struct iosignalfd_item *item
 	}
 
 	group->nr_items--;
-	kvm_io_bus_forget(kvm);
+	/* A batch has seen to it that no vCPU remembers what it takes away. */
+	if (!item->leaves)
+		kvm_io_bus_forget(kvm);
 }
 
 static struct iosignalfd_group *iosignalfd_new_group(const struct iosignalfd_spec *spec)
@@ -282,8 +300,17 @@ static struct iosignalfd_group *iosignalfd_new_group(const struct iosignalfd_spe
 	return group;
 }
 
-/* The registration ends; its eventfd, and @item's memory, are let go. */
-static void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item)
+/**
+ * iosignalfd_remove_item - end a registration
+ * @kvm: the VM
+ * @item: the registration, in its place; its reference to the eventfd, and its memory,
+ *	are let go
+ *
+ * When this returns no signal of it is under way, and none will come.
+ * Context: process context, kvm->iosignalfds.lock.  Takes no memory, and waits for a
+ * signal at most.
+ */
+void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 {
 	struct iosignalfd_group *group = item->group;
 	struct eventfd_ctx *eventfd;
@@ -311,11 +338,22 @@ static void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item
 	kfree_rcu(item, rcu);
 }
 
+/* A registration whose eventfd has no file ends, now or with the batch. */
+static void iosignalfd_drop_dead(struct kvm *kvm, struct iosignalfd_item *item,
+				 struct iosignalfd_batch *batch)
+{
+	if (batch)
+		iosignalfd_batch_take_away(batch, item);
+	else
+		iosignalfd_remove_item(kvm, item);
+}
+
 /*
  * End the registrations that are in the way, if none of their eventfds has a file any
  * more; else -EEXIST, and all of them stay.
  */
 static int iosignalfd_make_room(struct kvm *kvm, const struct iosignalfd_spec *spec,
+				struct iosignalfd_batch *batch,
 				struct iosignalfd_group **group)
 {
 	struct iosignalfd_item *item = iosignalfd_find_obstacle(kvm, spec, false, group);
@@ -326,7 +364,7 @@ static int iosignalfd_make_room(struct kvm *kvm, const struct iosignalfd_spec *s
 		return -EEXIST;
 
 	do {
-		iosignalfd_remove_item(kvm, item);
+		iosignalfd_drop_dead(kvm, item, batch);
 		cond_resched();
 		item = iosignalfd_find_obstacle(kvm, spec, false, group);
 	} while (item);
@@ -341,7 +379,7 @@ static struct iosignalfd_item *iosignalfd_dead_sharer(struct kvm *kvm,
 {
 	struct iosignalfd_item *item = iosignalfd_chain_of(kvm, group, spec);
 
-	while (item && iosignalfd_alive(item))
+	while (item && (item->leaves || iosignalfd_alive(item)))
 		item = iosignalfd_locked_next(kvm, item);
 
 	return item;
@@ -350,7 +388,8 @@ static struct iosignalfd_item *iosignalfd_dead_sharer(struct kvm *kvm,
 /* Put @item into a group that has others. */
 static int iosignalfd_join_group(struct kvm *kvm, struct iosignalfd_group *group,
 				 struct iosignalfd_item *item,
-				 const struct iosignalfd_spec *spec)
+				 const struct iosignalfd_spec *spec,
+				 struct iosignalfd_batch *batch)
 {
 	int ret = iosignalfd_link_item(kvm, group, item, spec);
 	struct iosignalfd_item *dead;
@@ -363,22 +402,23 @@ static int iosignalfd_join_group(struct kvm *kvm, struct iosignalfd_group *group
 	if (!dead)
 		return -EUSERS;
 
-	iosignalfd_remove_item(kvm, dead);
+	iosignalfd_drop_dead(kvm, dead, batch);
 	return iosignalfd_link_item(kvm, group, item, spec);
 }
 
 /* Find or make the group and put @item into it; all of it or nothing. */
 static int iosignalfd_insert_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
-				  struct iosignalfd_item *item)
+				  struct iosignalfd_item *item,
+				  struct iosignalfd_batch *batch)
 {
 	struct iosignalfd_group *group;
 	int ret;
 
-	ret = iosignalfd_make_room(kvm, spec, &group);
+	ret = iosignalfd_make_room(kvm, spec, batch, &group);
 	if (ret)
 		return ret;
 	if (group)
-		return iosignalfd_join_group(kvm, group, item, spec);
+		return iosignalfd_join_group(kvm, group, item, spec, batch);
 
 	group = iosignalfd_new_group(spec);
 	if (!group)
@@ -399,13 +439,16 @@ static int iosignalfd_insert_item(struct kvm *kvm, const struct iosignalfd_spec 
 	return ret;
 }
 
-/*
- * End some of the registrations whose eventfds have hung up.  The work does this, a few
- * at a time.  So does each ioctl that changes registrations, since it may come before
- * the work.  Those that are left are in no assign's way, as it sees that they have hung
- * up.
+/**
+ * iosignalfd_reap_some - end some of the registrations whose eventfds have hung up
+ * @kvm: the VM
+ *
+ * The work does this, a few at a time.  So does each ioctl that changes registrations,
+ * since it may come before the work.  Those that are left are in no assign's way, as it
+ * sees that they have hung up.
+ * Context: process context, kvm->iosignalfds.lock.
  */
-static void iosignalfd_reap_some(struct kvm *kvm)
+void iosignalfd_reap_some(struct kvm *kvm)
 {
 	struct iosignalfd_item *item, *next;
 	struct iosignalfd_watch *watch;
@@ -446,7 +489,14 @@ static void iosignalfd_reap_work(struct work_struct *work)
 	}
 }
 
-static struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec)
+/**
+ * iosignalfd_new_item - make an item
+ * @spec: the registration that it is to be
+ *
+ * Context: process context.
+ * Return: the item, which is the caller's to kfree(), or NULL for want of memory.
+ */
+struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec)
 {
 	struct iosignalfd_item *item;
 
@@ -464,15 +514,23 @@ static struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec 
 	return item;
 }
 
-static int iosignalfd_add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
-			       struct iosignalfd_item *item)
+/**
+ * iosignalfd_add_item - put an item in its place
+ * @kvm: the VM
+ * @spec: the registration
+ * @item: the item; in its place it has taken over the caller's reference to the eventfd
+ * @batch: the batch with which it takes effect; NULL if it does so at once
+ *
+ * Without a batch the caller lets kvm_io_bus_forget() follow.
+ * Context: process context, kvm->iosignalfds.lock.
+ * Return: as iosignalfd_add().
+ */
+int iosignalfd_add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
+			struct iosignalfd_item *item, struct iosignalfd_batch *batch)
 {
 	int ret;
 
 	lockdep_assert_held(&kvm->iosignalfds.lock);
-
-	/* What has hung up doesn't stand in the way of what takes its place. */
-	iosignalfd_reap_some(kvm);
 
 	if (spec->hangup) {
 		ret = iosignalfd_watch(kvm, spec->file, spec->eventfd,
@@ -481,7 +539,7 @@ static int iosignalfd_add_item(struct kvm *kvm, const struct iosignalfd_spec *sp
 			return ret;
 	}
 
-	ret = iosignalfd_insert_item(kvm, spec, item);
+	ret = iosignalfd_insert_item(kvm, spec, item, batch);
 	if (ret) {
 		if (item->watch)
 			iosignalfd_unwatch(item->watch, &item->watch_node);
@@ -513,7 +571,9 @@ int iosignalfd_add(struct kvm *kvm, const struct iosignalfd_spec *spec)
 		return -ENOMEM;
 
 	mutex_lock(&kvm->iosignalfds.lock);
-	ret = iosignalfd_add_item(kvm, spec, item);
+	/* What has hung up doesn't stand in the way of what takes its place. */
+	iosignalfd_reap_some(kvm);
+	ret = iosignalfd_add_item(kvm, spec, item, NULL);
 	if (!ret)
 		kvm_io_bus_forget(kvm);
 	mutex_unlock(&kvm->iosignalfds.lock);
@@ -524,16 +584,33 @@ int iosignalfd_add(struct kvm *kvm, const struct iosignalfd_spec *spec)
 	return ret;
 }
 
-static int iosignalfd_remove_one(struct kvm *kvm, const struct iosignalfd_spec *spec)
+/**
+ * iosignalfd_find_one - the registration of an eventfd
+ * @kvm: the VM
+ * @spec: which writes, the eventfd, and where the value is stored
+ *
+ * Context: kvm->iosignalfds.lock.
+ * Return: the item, or NULL if there is none that stays.
+ */
+struct iosignalfd_item *iosignalfd_find_one(struct kvm *kvm,
+					    const struct iosignalfd_spec *spec)
 {
 	struct iosignalfd_group *group = iosignalfd_find_group(kvm, spec);
 	struct iosignalfd_item *item;
 
 	/* Only under kvm->iosignalfds.lock does an item lose its eventfd. */
 	item = group ? iosignalfd_first_item(kvm, group, spec) : NULL;
-	while (item && item->eventfd != spec->eventfd)
+	while (item && (item->leaves || item->eventfd != spec->eventfd))
 		item = iosignalfd_next_sharing(item);
-	if (!item || item->post != spec->post)
+
+	return item && item->post == spec->post ? item : NULL;
+}
+
+static int iosignalfd_remove_one(struct kvm *kvm, const struct iosignalfd_spec *spec)
+{
+	struct iosignalfd_item *item = iosignalfd_find_one(kvm, spec);
+
+	if (!item)
 		return -ENOENT;
 
 	iosignalfd_remove_item(kvm, item);
@@ -603,7 +680,8 @@ static void iosignalfd_assert_layout(void)
 {
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, next);
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, value);
-	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, fanout);
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, leaves);
+	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, since);
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, eventfd);
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, post);
 	CACHELINE_ASSERT_GROUP_MEMBER(struct iosignalfd_item, ring, rings);
@@ -655,7 +733,7 @@ static void iosignalfd_destroy_item(struct iosignalfd_item *item,
 		iosignalfd_unwatch(item->watch, &item->watch_node);
 	eventfd_ctx_put(item->eventfd);
 
-	if (!rcu_access_pointer(group->wildcard))
+	if (!item->wildcard)
 		xa_erase(&group->values, iosignalfd_value_index(item->value));
 	if (!--group->nr_items)
 		iosignalfd_free_later(groups, group);

@@ -62,7 +62,14 @@ static int iosignalfd_check_args(const struct kvm_iosignalfd *args)
 	return 0;
 }
 
-static struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args)
+/**
+ * iosignalfd_to_spec - say in our terms which writes user space means
+ * @args: what user space passed
+ *
+ * Context: any.
+ * Return: the writes, without an eventfd.
+ */
+struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args)
 {
 	struct iosignalfd_spec spec = {
 		.addr = args->addr,
@@ -100,6 +107,33 @@ static const struct kvm_iosignalfd *iosignalfd_to_args(const struct kvm_ioeventf
 }
 
 /**
+ * iosignalfd_to_assign - say in our terms what user space wants to have assigned
+ * @args: what user space passed
+ * @file: the file of the descriptor there, NULL if it isn't open
+ * @spec: where the answer goes; it doesn't hold @file, and the reference to the eventfd
+ *	is the caller's
+ *
+ * Context: process context; the caller holds @file.
+ * Return: 0, or -EINVAL, -EFAULT or -EBADF as kvm_iosignalfd_assign().
+ */
+int iosignalfd_to_assign(const struct kvm_iosignalfd *args, struct file *file,
+			 struct iosignalfd_spec *spec)
+{
+	int ret = iosignalfd_check_args(args);
+
+	if (ret)
+		return ret;
+	if (!file)
+		return -EBADF;
+
+	*spec = iosignalfd_to_spec(args);
+	spec->file = file;
+	spec->eventfd = eventfd_ctx_fileget(file);
+
+	return PTR_ERR_OR_ZERO(spec->eventfd);
+}
+
+/**
  * kvm_iosignalfd_assign - have writes signal an eventfd from now on
  * @kvm: the VM
  * @user_args: which writes, and the eventfd
@@ -117,22 +151,15 @@ static const struct kvm_iosignalfd *iosignalfd_to_args(const struct kvm_ioeventf
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args)
 {
 	const struct kvm_iosignalfd *args = iosignalfd_to_args(user_args);
-	struct iosignalfd_spec spec = iosignalfd_to_spec(args);
+	struct iosignalfd_spec spec;
 	int ret;
-
-	ret = iosignalfd_check_args(args);
-	if (ret)
-		return ret;
 
 	/* Held to the end: until then the eventfd can't have hung up. */
 	CLASS(fd, f)(args->fd);
-	if (!fd_file(f))
-		return -EBADF;
 
-	spec.file = fd_file(f);
-	spec.eventfd = eventfd_ctx_fileget(spec.file);
-	if (IS_ERR(spec.eventfd))
-		return PTR_ERR(spec.eventfd);
+	ret = iosignalfd_to_assign(args, fd_file(f), &spec);
+	if (ret)
+		return ret;
 
 	ret = iosignalfd_add(kvm, &spec);
 	if (ret)

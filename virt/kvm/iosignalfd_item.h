@@ -51,18 +51,24 @@ struct iosignalfd_spec {
  * @value: the value that rings; 0 in a wildcard
  * @lock: held across the store and the signal, so that taking it waits for them;
  *	interrupts off, as the exit path takes it so
- * @fanout: others may share the writes
+ * @leaves: the low half of the epoch with which a batch takes the item away, 0 for none;
+ *	see iosignalfd_takes()
+ * @since: the epoch with which a batch has put the item in its place, 0 for none
  * @eventfd: the eventfd, of which the item holds a reference; NULL once the
  *	registration is gone; under @lock
- * @file: where the eventfd's file is or was; see iosignalfd_alive()
  * @post: where the value is stored before the signal; NULL for nowhere
  * @unlogged_gen: for which memslots @post is known to be in no dirty log; under @lock
  * @rings: how often it has signalled; under @lock
  * @group: where it belongs
+ * @wildcard: it is one of the group's wildcards
+ * @fanout: others may share the writes
+ * @file: where the eventfd's file is or was; see iosignalfd_alive()
  * @watch: looks out for the eventfd's hang-up; NULL without HANGUP
  * @watch_node: in @watch's list
  * @vm_node: in kvm->iosignalfds.items
+ * @batch_node: in the list of the batch that puts the item in its place, or takes it away
  * @rcu: for the memory
+ * @moved_to: the item that a batch puts elsewhere in the place of this one, NULL for none
  */
 struct iosignalfd_item {
 	/* Read by each write that looks at it, and written by one that rings it. */
@@ -70,9 +76,9 @@ struct iosignalfd_item {
 	struct iosignalfd_item __rcu *next;
 	u64 value;
 	spinlock_t lock; /* see above */
-	bool fanout;
+	u32 leaves;
+	u64 since;
 	struct eventfd_ctx *eventfd;
-	struct file *file;
 	void __user *post;
 	u64 unlogged_gen;
 	u64 rings;
@@ -81,10 +87,17 @@ struct iosignalfd_item {
 
 	/* Begin and end; the nodes are written when their neighbours come and go, too. */
 	struct iosignalfd_group *group;
+	bool wildcard;
+	bool fanout;
+	struct file *file;
 	struct iosignalfd_watch *watch;
 	struct list_head watch_node;
 	struct list_head vm_node;
-	struct rcu_head rcu;
+	union {
+		struct list_head batch_node;
+		struct rcu_head rcu;
+	};
+	struct iosignalfd_item *moved_to;
 };
 
 /**
@@ -93,7 +106,8 @@ struct iosignalfd_item {
  * @bus: which bus that is
  * @len: the length, 0 for any
  * @nr_items: how many items it has; a group without is taken off the bus
- * @wildcard: the items that take every write; they exclude all others
+ * @wildcard: the items that take every write; they exclude all others, but those that
+ *	a batch takes away while it puts the others in their places
  * @values: the items that take one value, chained where they share an index
  * @rcu: for the memory
  */
@@ -162,9 +176,93 @@ iosignalfd_next_sharing(struct iosignalfd_item *item)
 	return iosignalfd_with_value(next, item->value);
 }
 
+/**
+ * iosignalfd_takes - does an item take writes?
+ * @item: the item
+ * @epoch: kvm_io_bus_epoch() from before the item was looked for
+ *
+ * Epochs only go up, and one batch at a time is under way.  So a vCPU that goes by one
+ * epoch from the first to the last item that it looks at finds all that was there before
+ * a batch or all that is there after it.
+ * Context: an RCU read section, or kvm->iosignalfds.lock.
+ * Return: false if a batch hasn't put it in its place yet, or has taken it away.
+ */
+static inline bool iosignalfd_takes(const struct iosignalfd_item *item, u64 epoch)
+{
+	u32 leaves = READ_ONCE(item->leaves);
+
+	return item->since <= epoch && !(leaves && leaves == (u32)epoch);
+}
+
+/*
+ * Does it take writes before and after any batch that is under way?  If not, a vCPU
+ * doesn't remember what it did with a write.
+ */
+static inline bool iosignalfd_is_settled(const struct iosignalfd_item *item, u64 epoch)
+{
+	return item->since <= epoch && !READ_ONCE(item->leaves);
+}
+
 /* Of each group's point. */
 extern const struct kvm_io_device_ops iosignalfd_ops;
 
+/**
+ * struct iosignalfd_batch - registrations that change all at once
+ * @kvm: the VM, whose kvm->iosignalfds.lock the batch holds
+ * @epoch: the epoch with which the batch takes effect
+ * @arriving: items that it puts in their places, by batch_node
+ * @leaving: items that it takes away, by batch_node
+ */
+struct iosignalfd_batch {
+	struct kvm *kvm;
+	u64 epoch;
+	struct list_head arriving;
+	struct list_head leaving;
+};
+
+/**
+ * iosignalfd_batch_take_away - have a batch end a registration
+ * @batch: the batch
+ * @item: the registration, which takes writes until the batch takes effect
+ *
+ * Context: kvm->iosignalfds.lock.
+ */
+static inline void iosignalfd_batch_take_away(struct iosignalfd_batch *batch,
+					      struct iosignalfd_item *item)
+{
+	lockdep_assert_held(&batch->kvm->iosignalfds.lock);
+
+	/* Pairs with iosignalfd_takes(). */
+	WRITE_ONCE(item->leaves, (u32)batch->epoch);
+	list_add_tail(&item->batch_node, &batch->leaving);
+}
+
+int iosignalfd_to_assign(const struct kvm_iosignalfd *args, struct file *file,
+			 struct iosignalfd_spec *spec);
+struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args);
+
+struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec);
+int iosignalfd_add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
+			struct iosignalfd_item *item, struct iosignalfd_batch *batch);
+struct iosignalfd_item *iosignalfd_find_one(struct kvm *kvm,
+					    const struct iosignalfd_spec *spec);
+struct iosignalfd_group *iosignalfd_find_group(struct kvm *kvm,
+					       const struct iosignalfd_spec *spec);
+void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item);
+
+int iosignalfd_batch_begin(struct iosignalfd_batch *batch, struct kvm *kvm);
+int iosignalfd_batch_remove(struct iosignalfd_batch *batch,
+			    const struct iosignalfd_spec *spec);
+int iosignalfd_batch_add(struct iosignalfd_batch *batch,
+			 const struct iosignalfd_spec *spec);
+struct iosignalfd_item *iosignalfd_batch_lift(struct iosignalfd_batch *batch,
+					      const struct iosignalfd_spec *spec);
+int iosignalfd_batch_move(struct iosignalfd_batch *batch, struct iosignalfd_item *item,
+			  struct file *file, enum kvm_bus bus, gpa_t addr);
+void iosignalfd_batch_commit(struct iosignalfd_batch *batch);
+void iosignalfd_batch_abort(struct iosignalfd_batch *batch);
+
+void iosignalfd_reap_some(struct kvm *kvm);
 int iosignalfd_add(struct kvm *kvm, const struct iosignalfd_spec *spec);
 int iosignalfd_remove(struct kvm *kvm, const struct iosignalfd_spec *spec);
 

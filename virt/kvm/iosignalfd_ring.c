@@ -174,13 +174,29 @@ static int iosignalfd_ring(struct kvm_vcpu *vcpu, void *item, gpa_t addr, int le
 	return iosignalfd_ring_item(vcpu, item, addr, len, value, false);
 }
 
+/* The first from @item on that takes writes. */
+static struct iosignalfd_item *iosignalfd_first_taking(struct iosignalfd_item *item,
+						       u64 epoch)
+{
+	while (item && !iosignalfd_takes(item, epoch))
+		item = iosignalfd_next_sharing(item);
+
+	return item;
+}
+
+static struct iosignalfd_item *iosignalfd_next_taking(struct iosignalfd_item *item,
+						      u64 epoch)
+{
+	return iosignalfd_first_taking(iosignalfd_next_sharing(item), epoch);
+}
+
 /* Store the value for all items that share the write, up to the first fault. */
 static int iosignalfd_post_all(struct kvm_vcpu *vcpu, struct iosignalfd_item *item,
-			       int len, u64 value)
+			       int len, u64 value, u64 epoch)
 {
 	int ret = 0;
 
-	for (; item && !ret; item = iosignalfd_next_sharing(item)) {
+	for (; item && !ret; item = iosignalfd_next_taking(item, epoch)) {
 		unsigned long flags;
 
 		if (!item->post)
@@ -197,18 +213,18 @@ static int iosignalfd_post_all(struct kvm_vcpu *vcpu, struct iosignalfd_item *it
 
 static int iosignalfd_post_and_ring_all(struct kvm_vcpu *vcpu,
 					struct iosignalfd_item *first,
-					gpa_t addr, int len, u64 value)
+					gpa_t addr, int len, u64 value, u64 epoch)
 {
 	struct iosignalfd_item *item;
 	int ret;
 
 	/* All values are stored before the first signal, or there is none. */
-	ret = iosignalfd_post_all(vcpu, first, len, value);
+	ret = iosignalfd_post_all(vcpu, first, len, value, epoch);
 	if (ret)
 		return ret;
 
 	ret = -EOPNOTSUPP;
-	for (item = first; item; item = iosignalfd_next_sharing(item))
+	for (item = first; item; item = iosignalfd_next_taking(item, epoch))
 		if (!iosignalfd_ring_item(vcpu, item, addr, len, value, false))
 			ret = 0;
 
@@ -221,7 +237,7 @@ static int iosignalfd_post_and_ring_all(struct kvm_vcpu *vcpu,
  * the write rings nothing: it is for the long way, or the registrations have gone.
  */
 static int iosignalfd_post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_item *first,
-				    gpa_t addr, int len, u64 value)
+				    gpa_t addr, int len, u64 value, u64 epoch)
 {
 	/* True in the exit path alone, and not in that of PREEMPT_RT. */
 	bool in_exit_path = irqs_disabled();
@@ -230,7 +246,7 @@ static int iosignalfd_post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_ite
 	if (!rcu_access_pointer(first->next))
 		ret = iosignalfd_ring_item(vcpu, first, addr, len, value, first->post);
 	else if (!in_exit_path)
-		ret = iosignalfd_post_and_ring_all(vcpu, first, addr, len, value);
+		ret = iosignalfd_post_and_ring_all(vcpu, first, addr, len, value, epoch);
 	else
 		return -EAGAIN;
 
@@ -245,6 +261,27 @@ static int iosignalfd_post_and_ring(struct kvm_vcpu *vcpu, struct iosignalfd_ite
 	return -EFAULT;
 }
 
+/*
+ * A batch may be putting items in their places, or taking them away: wildcards beside
+ * values even, as one of the two begins where the other ends.  Returns as
+ * iosignalfd_post_and_ring().
+ */
+static noinline int iosignalfd_write_slowly(struct kvm_vcpu *vcpu,
+					    struct iosignalfd_group *group, gpa_t addr,
+					    int len, u64 value, u64 epoch)
+{
+	struct iosignalfd_item *item;
+
+	item = iosignalfd_first_taking(rcu_dereference(group->wildcard), epoch);
+	if (!item && group->len)
+		item = iosignalfd_first_taking(iosignalfd_first_for_value(group, value),
+					       epoch);
+	if (!item)
+		return -EAGAIN;
+
+	return iosignalfd_post_and_ring(vcpu, item, addr, len, value, epoch);
+}
+
 static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 			    gpa_t addr, int len, const void *val)
 {
@@ -253,6 +290,7 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 	struct iosignalfd_item *item;
 	unsigned long gen;
 	bool any_value;
+	u64 epoch;
 
 	/* A wider or narrower write than the registered one is another write. */
 	if (group->len && group->len != len)
@@ -260,6 +298,7 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 
 	/* Before the look at the items. */
 	gen = kvm_io_bus_generation(vcpu->kvm);
+	epoch = kvm_io_bus_epoch(vcpu->kvm);
 
 	/* Nothing but the address is known, and memory may have come there. */
 	if (!len && !kvm_io_bus_is_hole(vcpu->kvm, &group->point, gen))
@@ -273,8 +312,9 @@ static int iosignalfd_write(struct kvm_vcpu *vcpu, struct kvm_io_device *dev,
 		return -EOPNOTSUPP;
 
 	/* What is remembered is signalled and nothing else. */
-	if (unlikely(item->post || rcu_access_pointer(item->next)))
-		return iosignalfd_post_and_ring(vcpu, item, addr, len, value);
+	if (unlikely(item->post || rcu_access_pointer(item->next) ||
+		     !iosignalfd_is_settled(item, epoch)))
+		return iosignalfd_write_slowly(vcpu, group, addr, len, value, epoch);
 
 	kvm_io_bus_remember(vcpu, gen, group->bus, addr, len, any_value ? 0 : value,
 			    any_value, iosignalfd_ring, item);

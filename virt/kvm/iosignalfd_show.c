@@ -62,7 +62,7 @@ static int iosignalfd_list_show(struct seq_file *m, void *v)
 
 	seq_printf(m, "%s %#llx %u ", iosignalfd_bus_name(group->bus), group->point.addr,
 		   group->len);
-	if (rcu_access_pointer(group->wildcard))
+	if (item->wildcard)
 		seq_puts(m, "any");
 	else
 		seq_printf(m, "%#llx", item->value);

@@ -9,7 +9,7 @@
  *	 |	eventfd; owned by the assign; @vm is NULL, so events stay in
  *	 |	the counter
  *	 |
- *	 | irqfd_publish(), under the wait queue's lock: sets @vm, ends the
+ *	 | kvm_irqfd_publish(), under the queue's lock: sets @vm, ends the
  *	 | ownership and takes what is in the counter
  *	 v
  *	LIVE	an event is taken from the counter and injected in the wake-up,
@@ -34,6 +34,18 @@
  * the irqfd on the queue and waits until it has left.  A fatal signal ends these
  * waits, because the injection that they wait for may itself wait for user space.
  * A fatal signal also ends the owner's wait; the VM's shutdown work does the rest.
+ *
+ * Many at once
+ * ------------
+ *
+ * A batch makes NEW irqfds and becomes the owner of those that it is to end, which go on
+ * being LIVE.  If it fails, it frees the former and gives the ownership of the latter up.
+ * So a call that has waited for an irqfd's end looks again.  A batch waits for no other
+ * call while it owns an irqfd: two batches can't wait for each other.  It holds the files
+ * of all eventfds, so that there is no hang-up meanwhile.
+ *
+ * An irqfd may succeed one that the same batch ends.  It is NEW without being on the
+ * queue, and takes the other's place there when that has been quiesced.
  *
  * When the eventfd goes first
  * ---------------------------
@@ -134,7 +146,16 @@ static bool irqfd_stop_events(struct kvm_kernel_irqfd *irqfd)
 	return off;
 }
 
-/* irqfd_wait_for_end() goes on. */
+/* Of the owner, while the eventfd has a file. */
+static void irqfd_stop_producers(struct kvm_kernel_irqfd *irqfd)
+{
+	/* From here on a hang-up has nothing to do. */
+	WRITE_ONCE(irqfd->file, NULL);
+	/* What no longer bypasses is injected. */
+	kvm_irqfd_bypass_stop(irqfd);
+}
+
+/* kvm_irqfd_wait_for_call() goes on. */
 static void irqfd_has_left_queue(struct kvm_kernel_irqfd *irqfd)
 {
 	/* For wake_up_var(), which goes by the address alone. */
@@ -260,33 +281,132 @@ static void irqfd_end_later(struct kvm_kernel_irqfd *irqfd)
 	spin_unlock_irqrestore(&kvm->irqfds.lock, flags);
 }
 
+/* Events stay in the counter until the successor is LIVE. */
+static void irqfd_hold_events(struct kvm_kernel_irqfd *irqfd)
+{
+	spin_lock_irq(&irqfd->wqh->lock);
+	irqfd->wait.func = irqfd_ending_wakeup;
+	spin_unlock_irq(&irqfd->wqh->lock);
+}
+
+/* The successor comes to be on the queue, NEW. */
+static void irqfd_hand_over(struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm_kernel_irqfd *successor = irqfd->successor;
+
+	spin_lock_irq(&irqfd->wqh->lock);
+	__remove_wait_queue(irqfd->wqh, &irqfd->wait);
+	irqfd->wait.func = NULL;
+	__add_wait_queue(irqfd->wqh, &successor->wait);
+	spin_unlock_irq(&irqfd->wqh->lock);
+
+	irqfd_has_left_queue(irqfd);
+}
+
+/* Returns false if the rest waits for the worker, or for readers. */
+static bool irqfd_end_at_once(struct kvm_kernel_irqfd *irqfd)
+{
+	irqfd_stop_producers(irqfd);
+	if (irqfd->successor) {
+		irqfd_hold_events(irqfd);
+		return false;
+	}
+	if (!irqfd_stop_events(irqfd))
+		return false;
+
+	irqfd_has_left_queue(irqfd);
+	irqfd_release(irqfd);
+
+	return true;
+}
+
+/*
+ * Returns false if a fatal signal has come first, and true with @level set if readers of
+ * kvm_irqfd_srcu are still to be waited for.
+ */
+static bool irqfd_settle(struct kvm_kernel_irqfd *irqfd, bool *level)
+{
+	if (kvm_irqfd_flush_killable(irqfd))
+		return false;
+
+	if (irqfd->resampler) {
+		kvm_irqfd_level_detach(irqfd->kvm, irqfd);
+		*level = true;
+	}
+
+	return true;
+}
+
+/* Its place on the queue is its successor's, or no irqfd's. */
+static void irqfd_give_place_up(struct kvm_kernel_irqfd *irqfd)
+{
+	if (irqfd->successor)
+		irqfd_hand_over(irqfd);
+	else
+		irqfd_leave_queue(irqfd);
+}
+
 /*
  * What DEASSIGN does.  -EINTR if a fatal signal came first; all the same nothing comes
  * in, and the work ends what is left.
  */
 static int irqfd_end(struct kvm_kernel_irqfd *irqfd)
 {
-	/* From here on a hang-up has nothing to do. */
-	WRITE_ONCE(irqfd->file, NULL);
-	/* What no longer bypasses is injected. */
-	kvm_irqfd_bypass_stop(irqfd);
-	if (irqfd_stop_events(irqfd)) {
-		irqfd_has_left_queue(irqfd);
-		irqfd_release(irqfd);
+	bool level = false;
+
+	if (irqfd_end_at_once(irqfd))
 		return 0;
-	}
-	if (kvm_irqfd_flush_killable(irqfd)) {
+	if (!irqfd_settle(irqfd, &level)) {
 		irqfd_end_later(irqfd);
 		return -EINTR;
 	}
-	if (irqfd->resampler) {
-		kvm_irqfd_level_detach(irqfd->kvm, irqfd);
+	if (level)
 		synchronize_srcu_expedited(&kvm_irqfd_srcu);
-	}
-	irqfd_leave_queue(irqfd);
+	irqfd_give_place_up(irqfd);
 	irqfd_release(irqfd);
 
 	return 0;
+}
+
+/**
+ * kvm_irqfd_end_all - end irqfds
+ * @owned: those that the caller owns by kvm_irqfd_own(), by their closing_link
+ *
+ * As kvm_irqfd_deassign() for each of them, with one grace period if there are level
+ * irqfds.  Those that have a successor leave it on the eventfd's queue, still NEW.
+ * Context: process context, no locks held; the caller holds the eventfds' files.
+ */
+void kvm_irqfd_end_all(struct list_head *owned)
+{
+	struct kvm_kernel_irqfd *irqfd, *next;
+	LIST_HEAD(rest);
+	LIST_HEAD(killed);
+	bool level = false;
+
+	list_for_each_entry_safe(irqfd, next, owned, closing_link) {
+		trace_kvm_irqfd_shutdown(irqfd->kvm, irqfd, KVM_IRQFD_DEASSIGN);
+		list_del(&irqfd->closing_link);
+		if (!irqfd_end_at_once(irqfd))
+			list_add_tail(&irqfd->closing_link, &rest);
+		cond_resched();
+	}
+
+	list_for_each_entry_safe(irqfd, next, &rest, closing_link)
+		if (!irqfd_settle(irqfd, &level))
+			list_move_tail(&irqfd->closing_link, &killed);
+	if (level)
+		synchronize_srcu_expedited(&kvm_irqfd_srcu);
+
+	list_for_each_entry_safe(irqfd, next, &rest, closing_link) {
+		irqfd_give_place_up(irqfd);
+		irqfd_release(irqfd);
+		cond_resched();
+	}
+	list_for_each_entry_safe(irqfd, next, &killed, closing_link) {
+		if (irqfd->successor)
+			irqfd_hand_over(irqfd);
+		irqfd_end_later(irqfd);
+	}
 }
 
 /*
@@ -469,6 +589,13 @@ static bool irqfd_is_ending(struct kvm_kernel_irqfd *irqfd)
 	       rcu_access_pointer(irqfd->vm);
 }
 
+static bool irqfd_is_of_batch(const struct kvm_kernel_irqfd *irqfd, const void *batch)
+{
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	return batch && irqfd->batch == batch;
+}
+
 static bool irqfd_none_ending(wait_queue_head_t *wqh)
 {
 	struct kvm_kernel_irqfd *irqfd;
@@ -482,8 +609,15 @@ static bool irqfd_none_ending(wait_queue_head_t *wqh)
 	return none;
 }
 
-/* The caller has the eventfd's file.  -EINTR if a fatal signal comes first. */
-static int irqfd_wait_for_end(wait_queue_head_t *wqh)
+/**
+ * kvm_irqfd_wait_for_call - wait until no call works on an eventfd's irqfd
+ * @wqh: the eventfd's wait queue
+ *
+ * The irqfd may be there all the same on return, if the call was a batch that failed.
+ * Context: process context; the caller holds the eventfd's file, and owns no irqfd.
+ * Return: 0, or -EINTR if a fatal signal came first.
+ */
+int kvm_irqfd_wait_for_call(wait_queue_head_t *wqh)
 {
 	if (wait_var_event_killable(wqh, irqfd_none_ending(wqh)))
 		return -EINTR;
@@ -495,6 +629,8 @@ struct irqfd_search {
 	poll_table pt;
 	struct kvm *kvm;
 	int gsi;
+	/* The batch that looks, or NULL. */
+	const void *batch;
 	struct kvm_kernel_irqfd *owned;
 	/* Where there is one that another call ends. */
 	wait_queue_head_t *ending;
@@ -511,12 +647,104 @@ static void irqfd_search(struct file *file, wait_queue_head_t *wqh,
 	spin_lock_irq(&wqh->lock);
 	irqfd = irqfd_on(wqh);
 	if (irqfd && irqfd->kvm == search->kvm && irqfd->gsi == search->gsi) {
-		if (irqfd_own(irqfd))
+		if (irqfd_own(irqfd)) {
+			irqfd->batch = search->batch;
 			search->owned = irqfd;
-		else if (irqfd_is_ending(irqfd))
+		} else if (irqfd_is_ending(irqfd) &&
+			   !irqfd_is_of_batch(irqfd, search->batch)) {
 			search->ending = wqh;
+		}
 	}
 	spin_unlock_irq(&wqh->lock);
+}
+
+/*
+ * Become the owner of the irqfd, if the eventfd has one on the GSI.  Returns -EAGAIN where
+ * another call is ending it.
+ */
+static int irqfd_find_and_own(struct file *file, struct irqfd_search *search)
+{
+	search->owned = NULL;
+	search->ending = NULL;
+	init_poll_funcptr(&search->pt, irqfd_search);
+	vfs_poll(file, &search->pt);
+
+	return search->ending ? -EAGAIN : 0;
+}
+
+/* Is it an eventfd's file? */
+static int irqfd_check_file(struct file *file)
+{
+	struct eventfd_ctx *eventfd;
+
+	if (!file)
+		return -EBADF;
+
+	eventfd = eventfd_ctx_fileget(file);
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+	eventfd_ctx_put(eventfd);
+
+	return 0;
+}
+
+/**
+ * kvm_irqfd_own - do of a deassign what can fail
+ * @kvm: the VM
+ * @args: as kvm_irqfd_deassign() has it
+ * @file: the eventfd's file, NULL if the descriptor isn't open.  The caller holds it until
+ *	it has called kvm_irqfd_end_all() or kvm_irqfd_disown()
+ * @batch: the batch that this is a part of
+ * @irqfd: set to the irqfd, which goes on being LIVE, or to NULL if the two aren't tied,
+ *	or if the batch owns the irqfd already
+ * @ending: set to the eventfd's wait queue if another call is ending it, else to NULL
+ *
+ * Context: process context, no locks held.  Waits for no other call.
+ * Return: 0; -EBADF or -EINVAL as kvm_irqfd_deassign(); or -EAGAIN with @ending.
+ */
+int kvm_irqfd_own(struct kvm *kvm, const struct kvm_irqfd *args, struct file *file,
+		  const void *batch, struct kvm_kernel_irqfd **irqfd,
+		  wait_queue_head_t **ending)
+{
+	struct irqfd_search search = {
+		.kvm = kvm,
+		.gsi = args->gsi,
+		.batch = batch,
+	};
+	int ret;
+
+	*irqfd = NULL;
+	*ending = NULL;
+
+	ret = irqfd_check_file(file);
+	if (ret)
+		return ret;
+
+	ret = irqfd_find_and_own(file, &search);
+	*irqfd = search.owned;
+	*ending = search.ending;
+
+	return ret;
+}
+
+/**
+ * kvm_irqfd_disown - the counterpart of kvm_irqfd_own()
+ * @irqfd: the irqfd, without a successor
+ *
+ * Context: process context, no locks held.
+ */
+void kvm_irqfd_disown(struct kvm_kernel_irqfd *irqfd)
+{
+	wait_queue_head_t *wqh = irqfd->wqh;
+
+	spin_lock_irq(&wqh->lock);
+	irqfd->batch = NULL;
+	clear_bit_unlock(IRQFD_OWNED, &irqfd->flags);
+	spin_unlock_irq(&wqh->lock);
+
+	/* For wake_up_var(), which goes by the address alone. */
+	smp_mb();
+	wake_up_var(wqh);
 }
 
 /**
@@ -537,28 +765,24 @@ static void irqfd_search(struct file *file, wait_queue_head_t *wqh,
 int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args)
 {
 	struct irqfd_search search = { .kvm = kvm, .gsi = args->gsi };
-	struct eventfd_ctx *eventfd;
+	int ret;
 
 	CLASS(fd, f)(args->fd);
-	if (fd_empty(f))
-		return -EBADF;
+	ret = irqfd_check_file(fd_file(f));
+	if (ret)
+		return ret;
 
-	/* Only to find out whether it is an eventfd. */
-	eventfd = eventfd_ctx_fileget(fd_file(f));
-	if (IS_ERR(eventfd))
-		return PTR_ERR(eventfd);
-	eventfd_ctx_put(eventfd);
-
-	init_poll_funcptr(&search.pt, irqfd_search);
-	vfs_poll(fd_file(f), &search.pt);
-	if (search.owned) {
-		trace_kvm_irqfd_shutdown(kvm, search.owned, KVM_IRQFD_DEASSIGN);
-		return irqfd_end(search.owned);
+	/* A batch that ends the irqfd may fail, and then this call has to end it. */
+	while (irqfd_find_and_own(fd_file(f), &search)) {
+		ret = kvm_irqfd_wait_for_call(search.ending);
+		if (ret)
+			return ret;
 	}
-	if (search.ending)
-		return irqfd_wait_for_end(search.ending);
+	if (!search.owned)
+		return 0;
 
-	return 0;
+	trace_kvm_irqfd_shutdown(kvm, search.owned, KVM_IRQFD_DEASSIGN);
+	return irqfd_end(search.owned);
 }
 
 /* The beginning */
@@ -586,53 +810,79 @@ static void irqfd_claim(struct file *file, wait_queue_head_t *wqh,
 	spin_lock_irq(&wqh->lock);
 	first = list_first_entry_or_null(&wqh->head, wait_queue_entry_t, entry);
 	other = irqfd_on(wqh);
-	if (other && irqfd_is_ending(other)) {
+	if (other && irqfd_is_ending(other) &&
+	    irqfd_is_of_batch(other, irqfd->batch)) {
+		/* It has the eventfd from irqfd_succeed() on. */
+		claim->ret = other->successor ? -EBUSY : 0;
+		if (!claim->ret) {
+			irqfd->wqh = wqh;
+			other->successor = irqfd;
+		}
+	} else if (other && irqfd_is_ending(other)) {
 		claim->ret = -EAGAIN;
 		claim->ending = wqh;
 	} else if (first && (first->flags & WQ_FLAG_PRIORITY)) {
 		claim->ret = -EBUSY;
 	} else {
 		irqfd->wqh = wqh;
-		irqfd->wait.flags |= WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
 		__add_wait_queue(wqh, &irqfd->wait);
 		claim->ret = 0;
 	}
 	spin_unlock_irq(&wqh->lock);
 }
 
-static int irqfd_claim_eventfd(struct kvm_kernel_irqfd *irqfd,
-			       struct file *file)
+/*
+ * Returns -EAGAIN, and where that is in @ending, if another call is ending the one that
+ * the eventfd has.
+ */
+static int irqfd_claim_eventfd(struct kvm_kernel_irqfd *irqfd, struct file *file,
+			       wait_queue_head_t **ending)
 {
 	struct irqfd_claim claim = { .irqfd = irqfd, .ret = -EINVAL };
-	int ret;
 
-	do {
-		init_poll_funcptr(&claim.pt, irqfd_claim);
-		vfs_poll(file, &claim.pt);
-		if (claim.ret != -EAGAIN)
-			return claim.ret;
-		ret = irqfd_wait_for_end(claim.ending);
-	} while (!ret);
+	init_poll_funcptr(&claim.pt, irqfd_claim);
+	vfs_poll(file, &claim.pt);
+	*ending = claim.ending;
 
-	return ret;
+	return claim.ret;
 }
 
 /*
  * From here on events are taken.  What was in the counter before is taken too,
  * in the same step: nothing can come between that would be taken twice, or not.
  */
-static void irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file)
+static void irqfd_go_live(struct kvm_kernel_irqfd *irqfd, struct file *file)
 {
 	struct kvm *kvm = irqfd->kvm;
 
-	spin_lock_irq(&irqfd->wqh->lock);
+	lockdep_assert_held(&irqfd->wqh->lock);
+
 	WRITE_ONCE(irqfd->file, file);
 	rcu_assign_pointer(irqfd->vm, kvm);
+	irqfd->batch = NULL;
 	clear_bit_unlock(IRQFD_OWNED, &irqfd->flags);
 	if (kvm_irqfd_take(irqfd)) {
 		kvm_irqfd_wake_writers(irqfd);
 		kvm_irqfd_event(irqfd, kvm);
 	}
+}
+
+/**
+ * kvm_irqfd_publish - let a NEW irqfd begin
+ * @irqfd: what kvm_irqfd_prepare() has made; it may be gone on return, if the caller
+ *	doesn't hold @file
+ * @file: the eventfd's file
+ *
+ * Context: process context.  Can't fail.
+ */
+void kvm_irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file)
+{
+	/* What bypasses KVM has no line that could be lowered. */
+	if (!irqfd->resamplefd)
+		kvm_irqfd_bypass_start(irqfd);
+
+	spin_lock_irq(&irqfd->wqh->lock);
+	irqfd_go_live(irqfd, file);
 	spin_unlock_irq(&irqfd->wqh->lock);
 }
 
@@ -669,9 +919,123 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
 	irqfd->eventfd = eventfd;
 	irqfd->resamplefd = resamplefd;
 	init_waitqueue_func_entry(&irqfd->wait, irqfd_wakeup);
+	INIT_LIST_HEAD(&irqfd->wait.entry);
+	irqfd->wait.flags |= WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
 	INIT_LIST_HEAD(&irqfd->bypass_link);
 
 	return irqfd;
+}
+
+/**
+ * kvm_irqfd_is_on_queue - has a NEW irqfd the eventfd already?
+ * @irqfd: the irqfd
+ *
+ * Context: the caller of kvm_irqfd_prepare() and kvm_irqfd_end_all().
+ * Return: false if it is to succeed another one that has it.
+ */
+bool kvm_irqfd_is_on_queue(const struct kvm_kernel_irqfd *irqfd)
+{
+	return !list_empty(&irqfd->wait.entry);
+}
+
+static void irqfd_leave_predecessor(struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm_kernel_irqfd *other;
+
+	spin_lock_irq(&irqfd->wqh->lock);
+	other = irqfd_on(irqfd->wqh);
+	if (other && other->successor == irqfd)
+		other->successor = NULL;
+	spin_unlock_irq(&irqfd->wqh->lock);
+}
+
+/* The counter isn't read, so this is not eventfd_ctx_remove_wait_queue(). */
+static void irqfd_give_eventfd_back(struct kvm_kernel_irqfd *irqfd)
+{
+	if (kvm_irqfd_is_on_queue(irqfd))
+		remove_wait_queue(irqfd->wqh, &irqfd->wait);
+	else
+		irqfd_leave_predecessor(irqfd);
+}
+
+/**
+ * kvm_irqfd_prepare - do of an assign what can fail
+ * @kvm: the VM
+ * @args: as kvm_irqfd_assign() has it
+ * @file: the eventfd's file, which the caller holds until it has called
+ *	kvm_irqfd_publish() or kvm_irqfd_abandon(); NULL if the descriptor isn't open
+ * @batch: the batch that this is a part of, or NULL.  An eventfd whose irqfd the same
+ *	batch ends is free for another one
+ * @ending: set to the eventfd's wait queue if another call is ending the irqfd that the
+ *	eventfd has, else to NULL
+ *
+ * Context: process context, no locks held.  Waits for no other call.
+ * Return: a NEW irqfd; or as kvm_irqfd_assign(), or -EAGAIN with @ending.
+ */
+struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *args,
+					   struct file *file, const void *batch,
+					   wait_queue_head_t **ending)
+{
+	struct kvm_kernel_irqfd *irqfd;
+	int ret;
+
+	*ending = NULL;
+
+	if (!kvm_arch_intc_initialized(kvm))
+		return ERR_PTR(-EAGAIN);
+
+	if (!kvm_arch_irqfd_allowed(kvm, args))
+		return ERR_PTR(-EINVAL);
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+
+	irqfd = irqfd_alloc(kvm, file, args);
+	if (IS_ERR(irqfd))
+		return irqfd;
+	irqfd->batch = batch;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	kvm_irqfd_stats_add(kvm, irqfd);
+	kvm_irqfd_lane_add(kvm, irqfd);
+	kvm->irqfds.nr++;
+	spin_unlock_irq(&kvm->irqfds.lock);
+
+	ret = irqfd_claim_eventfd(irqfd, file, ending);
+	if (ret)
+		goto free;
+
+	if (irqfd->resamplefd) {
+		ret = kvm_irqfd_level_attach(kvm, irqfd);
+		if (ret)
+			goto leave;
+	}
+
+	return irqfd;
+
+leave:
+	irqfd_give_eventfd_back(irqfd);
+free:
+	irqfd_release(irqfd);
+	return ERR_PTR(ret);
+}
+
+/**
+ * kvm_irqfd_abandon - the counterpart of kvm_irqfd_prepare()
+ * @irqfd: a NEW irqfd, which is freed
+ *
+ * All is as it was before.
+ * Context: process context, no locks held.  Waits for a grace period if it is a level
+ * irqfd.
+ */
+void kvm_irqfd_abandon(struct kvm_kernel_irqfd *irqfd)
+{
+	irqfd_give_eventfd_back(irqfd);
+	if (irqfd->resampler) {
+		kvm_irqfd_level_withdraw(irqfd->kvm, irqfd);
+		synchronize_srcu_expedited(&kvm_irqfd_srcu);
+	}
+	irqfd_release(irqfd);
 }
 
 /**
@@ -692,52 +1056,26 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
  */
 int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 {
+	wait_queue_head_t *ending;
 	struct kvm_kernel_irqfd *irqfd;
 	int ret;
 
-	if (!kvm_arch_intc_initialized(kvm))
-		return -EAGAIN;
-
-	if (!kvm_arch_irqfd_allowed(kvm, args))
-		return -EINVAL;
-
 	/* Kept to the end: before it is dropped there can be no hang-up. */
 	CLASS(fd, f)(args->fd);
-	if (fd_empty(f))
-		return -EBADF;
 
-	irqfd = irqfd_alloc(kvm, fd_file(f), args);
-	if (IS_ERR(irqfd))
-		return PTR_ERR(irqfd);
-
-	spin_lock_irq(&kvm->irqfds.lock);
-	kvm_irqfd_stats_add(kvm, irqfd);
-	kvm_irqfd_lane_add(kvm, irqfd);
-	kvm->irqfds.nr++;
-	spin_unlock_irq(&kvm->irqfds.lock);
-
-	ret = irqfd_claim_eventfd(irqfd, fd_file(f));
-	if (ret)
-		goto free;
-
-	if (irqfd->resamplefd) {
-		ret = kvm_irqfd_level_attach(kvm, irqfd);
+	while (true) {
+		irqfd = kvm_irqfd_prepare(kvm, args, fd_file(f), NULL, &ending);
+		if (!IS_ERR(irqfd))
+			break;
+		if (!ending)
+			return PTR_ERR(irqfd);
+		ret = kvm_irqfd_wait_for_call(ending);
 		if (ret)
-			goto leave;
+			return ret;
 	}
 
-	/* What bypasses KVM has no line that could be lowered. */
-	if (!irqfd->resamplefd)
-		kvm_irqfd_bypass_start(irqfd);
-	irqfd_publish(irqfd, fd_file(f));
+	kvm_irqfd_publish(irqfd, fd_file(f));
 	return 0;
-
-leave:
-	/* Not eventfd_ctx_remove_wait_queue(): the counter isn't ours to take. */
-	remove_wait_queue(irqfd->wqh, &irqfd->wait);
-free:
-	irqfd_release(irqfd);
-	return ret;
 }
 
 /**

@@ -7,6 +7,12 @@
 
 #include <linux/kvm_host.h>
 
+/* Of struct kvm_irqfd, whichever of assign and deassign is meant. */
+static inline bool kvm_irqfd_are_flags_known(u32 flags)
+{
+	return !(flags & ~(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE));
+}
+
 #ifdef CONFIG_HAVE_KVM_IRQCHIP
 #include <linux/eventfd.h>
 #include <linux/kvm_irqfd.h>
@@ -23,6 +29,19 @@ extern struct srcu_struct kvm_irqfd_srcu;
 void kvm_irqfd_init_vm(struct kvm *kvm);
 int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args);
 int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args);
+
+struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *args,
+					   struct file *file, const void *batch,
+					   wait_queue_head_t **busy);
+void kvm_irqfd_abandon(struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file);
+int kvm_irqfd_own(struct kvm *kvm, const struct kvm_irqfd *args, struct file *file,
+		  const void *batch, struct kvm_kernel_irqfd **irqfd,
+		  wait_queue_head_t **busy);
+void kvm_irqfd_disown(struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_end_all(struct list_head *owned);
+int kvm_irqfd_wait_for_call(wait_queue_head_t *wqh);
+bool kvm_irqfd_is_on_queue(const struct kvm_kernel_irqfd *irqfd);
 
 /**
  * kvm_irqfd_take - take what is in the eventfd's counter
@@ -82,6 +101,7 @@ void kvm_irqfd_level_init_vm(struct kvm *kvm);
 int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_raised(struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_level_withdraw(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);

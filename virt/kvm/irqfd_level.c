@@ -52,7 +52,10 @@
  */
 #define MAX_IRQS_OFF	16
 
-/* Each of them, whichever raised.  kvm_irqfd_srcu keeps the irqfds. */
+/*
+ * Each of them, whichever raised; but not one that isn't LIVE yet, which hasn't raised, and
+ * mustn't be told if its batch fails.  kvm_irqfd_srcu keeps the irqfds.
+ */
 static void irqfd_resample_all(struct kvm_irqfd_resampler *resampler)
 {
 	struct kvm_kernel_irqfd *irqfd;
@@ -61,7 +64,8 @@ static void irqfd_resample_all(struct kvm_irqfd_resampler *resampler)
 
 	list_for_each_entry_srcu(irqfd, &resampler->irqfds, resampler_link,
 				 srcu_read_lock_held(&kvm_irqfd_srcu))
-		eventfd_signal(irqfd->resamplefd);
+		if (rcu_access_pointer(irqfd->vm))
+			eventfd_signal(irqfd->resamplefd);
 }
 
 static void irqfd_resample_work(struct work_struct *work)
@@ -382,6 +386,36 @@ int kvm_irqfd_level_attach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	return 0;
 }
 
+static void irqfd_leave_resampler(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
+{
+	lockdep_assert_held(&kvm->irqfds.resampler_lock);
+
+	list_del_rcu(&irqfd->resampler_link);
+	if (list_empty(&irqfd->resampler->irqfds)) {
+		xa_erase(&kvm->irqfds.resamplers, irqfd->gsi);
+		kvm_arch_irqfd_level_retire(kvm, irqfd->resampler);
+		irqfd->resampler_retired = true;
+	}
+}
+
+/**
+ * kvm_irqfd_level_withdraw - undo kvm_irqfd_level_attach()
+ * @kvm: the VM
+ * @irqfd: an irqfd that was attached and hasn't raised its GSI
+ *
+ * The line stays as it is.  A grace period of kvm_irqfd_srcu has to follow.
+ * Context: as kvm_irqfd_level_detach().
+ */
+void kvm_irqfd_level_withdraw(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
+{
+	mutex_lock(&kvm->irqfds.resampler_lock);
+	irqfd_leave_resampler(kvm, irqfd);
+	mutex_unlock(&kvm->irqfds.resampler_lock);
+
+	if (irqfd->resampler_retired)
+		kvm_arch_post_irq_ack_notifier_list_update(kvm);
+}
+
 /**
  * kvm_irqfd_level_detach - have a level irqfd told no more
  * @kvm: the VM
@@ -400,12 +434,7 @@ void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 
 	mutex_lock(&kvm->irqfds.resampler_lock);
 
-	list_del_rcu(&irqfd->resampler_link);
-	if (list_empty(&resampler->irqfds)) {
-		xa_erase(&kvm->irqfds.resamplers, irqfd->gsi);
-		kvm_arch_irqfd_level_retire(kvm, resampler);
-		irqfd->resampler_retired = true;
-	}
+	irqfd_leave_resampler(kvm, irqfd);
 
 	/*
 	 * Still under the lock, so that this can't take down the first raise of the

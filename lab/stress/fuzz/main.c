@@ -76,6 +76,7 @@ static const struct {
 	{ do_access, 3000 },
 	{ do_assign_io, 1100 },
 	{ do_deassign_io, 900 },
+	{ do_batch, 500 },
 	{ do_assign_irqfd, 700 },
 	{ do_deassign_irqfd, 400 },
 	{ do_signal, 1000 },

@@ -164,6 +164,8 @@ void settle(struct vm *vm);
 /* The operations, by subject */
 void do_assign_io(void);
 void do_deassign_io(void);
+void do_batch(void);
+struct reg some_reg(struct event *event);
 void do_access(void);
 void do_string(void);
 void do_border(void);

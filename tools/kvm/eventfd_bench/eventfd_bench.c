@@ -32,6 +32,7 @@ static const struct group {
 	{ "irqfd", bench_irqfd, "N irqfds, routing, VM close", false },
 	{ "level", bench_level, "N level irqfds, and an interrupt elsewhere", false },
 	{ "signal", bench_signal, "what a signal costs until it is in the vCPU's APIC", false },
+	{ "batch", bench_batch, "N operations in one call, and one by one", false },
 	{ "bypass", bench_bypass, "N bypass producers; needs irqfd_bypass.ko", true },
 };
 

@@ -43,5 +43,6 @@ void bench_irqfd(void);
 void bench_level(void);
 void bench_signal(void);
 void bench_bypass(void);
+void bench_batch(void);
 
 #endif /* EVENTFD_BENCH_H */
