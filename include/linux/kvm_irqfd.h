@@ -62,7 +62,11 @@ struct kvm_irqfd_count {
  * @wait: the irqfd's place on @wqh, always the first
  * @vm: the VM, for the handling of an event; NULL before the irqfd is complete
  *	and once its VM is closing.  Read under @wqh's lock or kvm_irqfd_srcu
- * @gsi: the GSI
+ * @gsi: the GSI; written under both @wqh's lock and kvm->irqfds.lock, with nothing left
+ *	to work and no producer connected; read under one of the two, by the lane's
+ *	work, and by the callbacks of a connected producer
+ * @masked: KVM_IRQFD_CONTROL has masked it; under @wqh's lock
+ * @held: an event has come while events were held back; under @wqh's lock
  * @eventfd: the eventfd; the irqfd holds a reference to the context, none to
  *	the file, whose end is the irqfd's
  * @route: where the last event went; under @wqh's lock
@@ -96,6 +100,8 @@ struct kvm_irqfd_count {
  * @irq_generation: and that route's generation
  * @consumer: this end of an interrupt bypass
  * @producer: the other end, while connected; under kvm->irqfds.lock
+ * @bypass_held: a producer that comes isn't connected; under kvm->irqfds.lock
+ * @bypass_waits: one has come; under kvm->irqfds.lock
  * @bypass_link: in kvm->irqfds.bypassed while a producer is or gets connected
  * @batch: the batch that begins or ends it, only to be compared; under @wqh's lock
  * @successor: an irqfd of the same batch that is to have the eventfd after it; under
@@ -121,6 +127,8 @@ struct kvm_kernel_irqfd {
 	int gsi;
 	u8 lane;
 	u8 own_lane;
+	bool masked;
+	bool held;
 	struct kvm *kvm;
 
 	__cacheline_group_end(event);
@@ -151,6 +159,8 @@ struct kvm_kernel_irqfd {
 	unsigned long irq_generation;
 	struct irq_bypass_consumer consumer;
 	struct irq_bypass_producer *producer;
+	bool bypass_held;
+	bool bypass_waits;
 	struct list_head bypass_link;
 
 	const void *batch;

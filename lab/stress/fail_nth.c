@@ -29,6 +29,7 @@
 #include <linux/kvm.h>
 #include <linux/kvm_eventfd_batch.h>
 #include <linux/kvm_iosignalfd.h>
+#include <linux/kvm_irqfd_control.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -394,6 +395,42 @@ static int deassign_level(void)
 	return irqfd(efd, LEVEL_GSI, KVM_IRQFD_FLAG_DEASSIGN, 0);
 }
 
+static int control(uint32_t op, uint32_t gsi)
+{
+	struct kvm_irqfd_control_one one = { .fd = efd, .gsi = gsi };
+	struct kvm_irqfd_control args = {
+		.size = sizeof(args), .op = op, .nr = 1, .irqfds = (uintptr_t)&one,
+	};
+
+	return ioctl(vm, KVM_IRQFD_CONTROL, &args) == 1 ? 0 : -1;
+}
+
+static int mask(void)
+{
+	return control(KVM_IRQFD_CONTROL_MASK, 0);
+}
+
+static int unmask(void)
+{
+	return control(KVM_IRQFD_CONTROL_UNMASK, 0);
+}
+
+static int move(void)
+{
+	return control(KVM_IRQFD_CONTROL_MOVE, MSI_GSI + 1);
+}
+
+static void with_masked(void)
+{
+	if (assign_msi() || mask())
+		die("a masked irqfd");
+}
+
+static int assign_masked(void)
+{
+	return irqfd(efd, MSI_GSI, KVM_IRQFD_CONTROL_FLAGS, 0);
+}
+
 static int signal_msi(void)
 {
 	return eventfd_write(efd, 1);
@@ -686,6 +723,11 @@ static const struct scenario scenarios[] = {
 	GIVES_BACK("irqfd.deassign_level", with_own_level, deassign_level),
 	REFUSES("irqfd.assign_twice", with_msi, assign_msi_again, EBUSY),
 	REFUSES("irqfd.assign_level_twice", with_own_level, assign_level_again, EBUSY),
+	TAKES("irqfd.assign_masked", NULL, assign_masked, efd_is_free),
+	GIVES_BACK("irqfd.mask", with_msi, mask),
+	GIVES_BACK("irqfd.unmask", with_masked, unmask),
+	GIVES_BACK("irqfd.move", with_msi, move),
+	REFUSES("irqfd.mask_nothing", NULL, mask, ENOENT),
 	GIVES_BACK("irqfd.signal", with_msi, signal_msi),
 	GIVES_BACK("irqfd.hang_up", with_own_level, hang_up),
 	TAKES("iosignalfd.assign_any", NULL, assign_any, not_at_doorbell),

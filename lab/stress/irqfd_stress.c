@@ -35,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/kvm.h>
+#include <linux/kvm_irqfd_control.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -260,6 +261,8 @@ static void do_assign(struct tally *tally)
 	struct kvm_irqfd irqfd = {
 		.fd = some_eventfd(),
 		.gsi = some_gsi(),
+		/* EINVAL in a kernel that doesn't know it, like that of a stale fd. */
+		.flags = one_in(8) ? KVM_IRQFD_FLAG_MASKED : 0,
 	};
 
 	count(tally, call_irqfd(some_vm(), irqfd));
@@ -288,6 +291,24 @@ static void do_deassign(struct tally *tally)
 	}
 	kept.irqfd.flags = KVM_IRQFD_FLAG_DEASSIGN;
 	count(tally, ioctl(kept.vm, KVM_IRQFD, &kept.irqfd));
+}
+
+static void do_control(struct tally *tally)
+{
+	struct kvm_irqfd_control_one some[3];
+	struct kvm_irqfd_control args = {
+		.size = sizeof(args),
+		.op = rnd(KVM_IRQFD_CONTROL_MOVE + 1),
+		.nr = 1 + rnd(ARRAY_SIZE(some)),
+		.irqfds = (uintptr_t)some,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(some); i++) {
+		some[i].fd = some_eventfd();
+		some[i].gsi = some_gsi();
+	}
+	count(tally, ioctl(some_vm(), KVM_IRQFD_CONTROL, &args));
 }
 
 static void do_signal(struct tally *tally)
@@ -546,6 +567,7 @@ static struct tally tallies[] = {
 	OPERATION(assign, 16, EBUSY, EAGAIN),
 	OPERATION(assign_level, 12, EBUSY, EAGAIN),
 	OPERATION(deassign, 14, 0),
+	OPERATION(control, 20, ENOENT),
 	OPERATION(signal, 40, EAGAIN),
 	OPERATION(read, 4, EAGAIN),
 	OPERATION(poll, 2, 0),

@@ -269,6 +269,17 @@ int tiny_irqfd(int vm, int fd, uint32_t gsi, uint32_t flags, int resamplefd)
 	return ioctl(vm, KVM_IRQFD, &args);
 }
 
+int tiny_control(int vm, uint32_t op, const struct kvm_irqfd_control_one *irqfds,
+		 unsigned int nr, uint64_t *pending)
+{
+	struct kvm_irqfd_control args = {
+		.size = sizeof(args), .op = op, .nr = nr,
+		.irqfds = (uintptr_t)irqfds, .pending = (uintptr_t)pending,
+	};
+
+	return ioctl(vm, KVM_IRQFD_CONTROL, &args);
+}
+
 int tiny_iosignalfd(int vm, int fd, uint64_t addr, uint32_t len, uint32_t flags,
 		    uint64_t value)
 {

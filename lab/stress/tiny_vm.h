@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <linux/kvm.h>
 #include <linux/kvm_iosignalfd.h>
+#include <linux/kvm_irqfd_control.h>
 
 #define TINY_MEM_SIZE	0x10000	/* of memory, from address 0 on */
 
@@ -74,6 +75,9 @@ bool tiny_end_of_interrupt(struct tiny_vm *vm, unsigned int vector);
 
 /* The ioctls; 0, or -1 with errno. */
 int tiny_irqfd(int vm, int fd, uint32_t gsi, uint32_t flags, int resamplefd);
+/* KVM_IRQFD_CONTROL of @nr irqfds, 64 at most; how many are done, with a bit in *@pending. */
+int tiny_control(int vm, uint32_t op, const struct kvm_irqfd_control_one *irqfds,
+		 unsigned int nr, uint64_t *pending);
 int tiny_iosignalfd(int vm, int fd, uint64_t addr, uint32_t len, uint32_t flags,
 		    uint64_t value);
 int tiny_iosignalfd_post(int vm, int fd, uint64_t addr, uint32_t len,

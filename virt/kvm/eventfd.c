@@ -16,7 +16,8 @@
  *
  * Context: the VM's ioctl, no locks held.
  * Return: as kvm_irqfd_assign() and kvm_irqfd_deassign(); -EINVAL for a flag
- * that isn't known, whichever of the two is meant.
+ * that isn't known, whichever of the two is meant, and for a level irqfd or a
+ * deassign with a flag of KVM_IRQFD_CONTROL_FLAGS.
  */
 int kvm_irqfd(struct kvm *kvm, struct kvm_irqfd *args)
 {

@@ -13,7 +13,8 @@
  *	 | ownership and takes what is in the counter
  *	 v
  *	LIVE	an event is taken from the counter and injected in the wake-up,
- *	 |	or left to the VM's worker
+ *	 |	or left to the VM's worker; or it stays pending while the irqfd
+ *	 |	is masked (irqfd_control.c)
  *	 |
  *	 | irqfd_own(): one of DEASSIGN, hang-up and VM close becomes the owner
  *	 v
@@ -46,6 +47,9 @@
  *
  * An irqfd may succeed one that the same batch ends.  It is NEW without being on the
  * queue, and takes the other's place there when that has been quiesced.
+ * KVM_IRQFD_CONTROL owns a LIVE irqfd while it has to wait for the worker or for the
+ * bypass manager.  Calls that find such an irqfd wait in the same way, and then look
+ * again: it is still there.
  *
  * When the eventfd goes first
  * ---------------------------
@@ -289,7 +293,7 @@ static void irqfd_hold_events(struct kvm_kernel_irqfd *irqfd)
 	spin_unlock_irq(&irqfd->wqh->lock);
 }
 
-/* The successor comes to be on the queue, NEW. */
+/* The successor comes to be on the queue, NEW, and has what is pending. */
 static void irqfd_hand_over(struct kvm_kernel_irqfd *irqfd)
 {
 	struct kvm_kernel_irqfd *successor = irqfd->successor;
@@ -298,6 +302,7 @@ static void irqfd_hand_over(struct kvm_kernel_irqfd *irqfd)
 	__remove_wait_queue(irqfd->wqh, &irqfd->wait);
 	irqfd->wait.func = NULL;
 	__add_wait_queue(irqfd->wqh, &successor->wait);
+	successor->held |= irqfd->held;
 	spin_unlock_irq(&irqfd->wqh->lock);
 
 	irqfd_has_left_queue(irqfd);
@@ -559,10 +564,72 @@ static int irqfd_wakeup(struct wait_queue_entry *wait, unsigned int mode, int sy
 	return consumed;
 }
 
+/*
+ * The same where events are held back: an event is pending instead of injected.  An event
+ * loop sees nothing of that, either.
+ */
+static int irqfd_holding_wakeup(struct wait_queue_entry *wait, unsigned int mode,
+				int sync, void *key)
+{
+	struct kvm_kernel_irqfd *irqfd =
+		container_of(wait, struct kvm_kernel_irqfd, wait);
+	__poll_t events = key_to_poll(key);
+	int consumed = 0;
+
+	if ((events & EPOLLIN) && rcu_access_pointer(irqfd->vm) &&
+	    irqfd_take_signal(irqfd, events)) {
+		irqfd->held = true;
+		consumed = 1;
+	}
+
+	if (unlikely(events & EPOLLHUP))
+		irqfd_hang_up(irqfd);
+
+	return consumed;
+}
+
+/**
+ * kvm_irqfd_hold_events - have events stay pending
+ * @irqfd: the irqfd, LIVE
+ *
+ * Events that were left to the worker are still injected.
+ * Context: the eventfd's wait queue lock is held.
+ */
+void kvm_irqfd_hold_events(struct kvm_kernel_irqfd *irqfd)
+{
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	irqfd->wait.func = irqfd_holding_wakeup;
+}
+
+/**
+ * kvm_irqfd_release_events - have events injected again
+ * @irqfd: the irqfd, LIVE
+ *
+ * Injects once if an event is pending.
+ * Context: the eventfd's wait queue lock is held, in a call of the irqfd's VM.
+ */
+void kvm_irqfd_release_events(struct kvm_kernel_irqfd *irqfd)
+{
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	irqfd->wait.func = irqfd_wakeup;
+	if (irqfd->held) {
+		irqfd->held = false;
+		kvm_irqfd_event(irqfd, irqfd->kvm);
+	}
+}
+
 /* Those that find an irqfd on the queue */
 
-/* The irqfd of an eventfd, whichever VM's it is. */
-static struct kvm_kernel_irqfd *irqfd_on(wait_queue_head_t *wqh)
+/**
+ * kvm_irqfd_on - find the irqfd of an eventfd
+ * @wqh: the eventfd's wait queue
+ *
+ * Context: @wqh's lock is held.
+ * Return: the irqfd, whichever VM's it is and wherever in its life, or NULL.
+ */
+struct kvm_kernel_irqfd *kvm_irqfd_on(wait_queue_head_t *wqh)
 {
 	wait_queue_entry_t *first;
 
@@ -570,18 +637,24 @@ static struct kvm_kernel_irqfd *irqfd_on(wait_queue_head_t *wqh)
 
 	first = list_first_entry_or_null(&wqh->head, wait_queue_entry_t, entry);
 	if (!first || (first->func != irqfd_wakeup &&
+		       first->func != irqfd_holding_wakeup &&
 		       first->func != irqfd_ending_wakeup))
 		return NULL;
 
 	return container_of(first, struct kvm_kernel_irqfd, wait);
 }
 
-/*
- * Is a DEASSIGN ending it?  Under the queue's lock a NEW irqfd has an owner and no VM,
- * and a LIVE one a VM and no owner.  A hang-up has taken its irqfd off the queue, and
- * VM close has cleared the VM.
+/**
+ * kvm_irqfd_is_busy - is a call working on an irqfd?
+ * @irqfd: the irqfd, on the queue
+ *
+ * Under the queue's lock a NEW irqfd has an owner and no VM, and a LIVE one a VM and no
+ * owner, unless KVM_IRQFD_CONTROL owns it.  A hang-up has taken its irqfd off the queue,
+ * and VM close has cleared the VM.
+ * Context: the eventfd's wait queue lock is held.
+ * Return: true if a DEASSIGN or a KVM_IRQFD_CONTROL owns it.
  */
-static bool irqfd_is_ending(struct kvm_kernel_irqfd *irqfd)
+bool kvm_irqfd_is_busy(struct kvm_kernel_irqfd *irqfd)
 {
 	lockdep_assert_held(&irqfd->wqh->lock);
 
@@ -596,14 +669,14 @@ static bool irqfd_is_of_batch(const struct kvm_kernel_irqfd *irqfd, const void *
 	return batch && irqfd->batch == batch;
 }
 
-static bool irqfd_none_ending(wait_queue_head_t *wqh)
+static bool irqfd_none_busy(wait_queue_head_t *wqh)
 {
 	struct kvm_kernel_irqfd *irqfd;
 	bool none;
 
 	spin_lock_irq(&wqh->lock);
-	irqfd = irqfd_on(wqh);
-	none = !irqfd || !irqfd_is_ending(irqfd);
+	irqfd = kvm_irqfd_on(wqh);
+	none = !irqfd || !kvm_irqfd_is_busy(irqfd);
 	spin_unlock_irq(&wqh->lock);
 
 	return none;
@@ -613,13 +686,13 @@ static bool irqfd_none_ending(wait_queue_head_t *wqh)
  * kvm_irqfd_wait_for_call - wait until no call works on an eventfd's irqfd
  * @wqh: the eventfd's wait queue
  *
- * The irqfd may be there all the same on return, if the call was a batch that failed.
- * Context: process context; the caller holds the eventfd's file, and owns no irqfd.
- * Return: 0, or -EINTR if a fatal signal came first.
+ * Context: process context, no locks held; the caller has the eventfd's file, and owns no
+ * irqfd.
+ * Return: 0, when the irqfd may be gone or LIVE; -EINTR if a fatal signal came first.
  */
 int kvm_irqfd_wait_for_call(wait_queue_head_t *wqh)
 {
-	if (wait_var_event_killable(wqh, irqfd_none_ending(wqh)))
+	if (wait_var_event_killable(wqh, irqfd_none_busy(wqh)))
 		return -EINTR;
 
 	return 0;
@@ -632,8 +705,8 @@ struct irqfd_search {
 	/* The batch that looks, or NULL. */
 	const void *batch;
 	struct kvm_kernel_irqfd *owned;
-	/* Where there is one that another call ends. */
-	wait_queue_head_t *ending;
+	/* Where there is one that another call works on. */
+	wait_queue_head_t *busy;
 };
 
 /* It can't be freed under the lock, and not by others once it is owned. */
@@ -645,14 +718,14 @@ static void irqfd_search(struct file *file, wait_queue_head_t *wqh,
 	struct kvm_kernel_irqfd *irqfd;
 
 	spin_lock_irq(&wqh->lock);
-	irqfd = irqfd_on(wqh);
+	irqfd = kvm_irqfd_on(wqh);
 	if (irqfd && irqfd->kvm == search->kvm && irqfd->gsi == search->gsi) {
 		if (irqfd_own(irqfd)) {
 			irqfd->batch = search->batch;
 			search->owned = irqfd;
-		} else if (irqfd_is_ending(irqfd) &&
+		} else if (kvm_irqfd_is_busy(irqfd) &&
 			   !irqfd_is_of_batch(irqfd, search->batch)) {
-			search->ending = wqh;
+			search->busy = wqh;
 		}
 	}
 	spin_unlock_irq(&wqh->lock);
@@ -660,16 +733,16 @@ static void irqfd_search(struct file *file, wait_queue_head_t *wqh,
 
 /*
  * Become the owner of the irqfd, if the eventfd has one on the GSI.  Returns -EAGAIN where
- * another call is ending it.
+ * another call works on it.
  */
 static int irqfd_find_and_own(struct file *file, struct irqfd_search *search)
 {
 	search->owned = NULL;
-	search->ending = NULL;
+	search->busy = NULL;
 	init_poll_funcptr(&search->pt, irqfd_search);
 	vfs_poll(file, &search->pt);
 
-	return search->ending ? -EAGAIN : 0;
+	return search->busy ? -EAGAIN : 0;
 }
 
 /* Is it an eventfd's file? */
@@ -697,14 +770,14 @@ static int irqfd_check_file(struct file *file)
  * @batch: the batch that this is a part of
  * @irqfd: set to the irqfd, which goes on being LIVE, or to NULL if the two aren't tied,
  *	or if the batch owns the irqfd already
- * @ending: set to the eventfd's wait queue if another call is ending it, else to NULL
+ * @busy: set to the eventfd's wait queue if another call works on it, else to NULL
  *
  * Context: process context, no locks held.  Waits for no other call.
- * Return: 0; -EBADF or -EINVAL as kvm_irqfd_deassign(); or -EAGAIN with @ending.
+ * Return: 0; -EBADF or -EINVAL as kvm_irqfd_deassign(); or -EAGAIN with @busy.
  */
 int kvm_irqfd_own(struct kvm *kvm, const struct kvm_irqfd *args, struct file *file,
 		  const void *batch, struct kvm_kernel_irqfd **irqfd,
-		  wait_queue_head_t **ending)
+		  wait_queue_head_t **busy)
 {
 	struct irqfd_search search = {
 		.kvm = kvm,
@@ -714,7 +787,7 @@ int kvm_irqfd_own(struct kvm *kvm, const struct kvm_irqfd *args, struct file *fi
 	int ret;
 
 	*irqfd = NULL;
-	*ending = NULL;
+	*busy = NULL;
 
 	ret = irqfd_check_file(file);
 	if (ret)
@@ -722,7 +795,7 @@ int kvm_irqfd_own(struct kvm *kvm, const struct kvm_irqfd *args, struct file *fi
 
 	ret = irqfd_find_and_own(file, &search);
 	*irqfd = search.owned;
-	*ending = search.ending;
+	*busy = search.busy;
 
 	return ret;
 }
@@ -772,9 +845,9 @@ int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args)
 	if (ret)
 		return ret;
 
-	/* A batch that ends the irqfd may fail, and then this call has to end it. */
+	/* The call that works on it may leave it, and then this call has to end it. */
 	while (irqfd_find_and_own(fd_file(f), &search)) {
-		ret = kvm_irqfd_wait_for_call(search.ending);
+		ret = kvm_irqfd_wait_for_call(search.busy);
 		if (ret)
 			return ret;
 	}
@@ -791,8 +864,8 @@ struct irqfd_claim {
 	poll_table pt;
 	struct kvm_kernel_irqfd *irqfd;
 	int ret;
-	/* With -EAGAIN: where there is one that a DEASSIGN ends. */
-	wait_queue_head_t *ending;
+	/* With -EAGAIN: where there is one that another call works on. */
+	wait_queue_head_t *busy;
 };
 
 /*
@@ -809,18 +882,18 @@ static void irqfd_claim(struct file *file, wait_queue_head_t *wqh,
 
 	spin_lock_irq(&wqh->lock);
 	first = list_first_entry_or_null(&wqh->head, wait_queue_entry_t, entry);
-	other = irqfd_on(wqh);
-	if (other && irqfd_is_ending(other) &&
+	other = kvm_irqfd_on(wqh);
+	if (other && kvm_irqfd_is_busy(other) &&
 	    irqfd_is_of_batch(other, irqfd->batch)) {
-		/* It has the eventfd from irqfd_succeed() on. */
+		/* It has the eventfd from irqfd_hand_over() on. */
 		claim->ret = other->successor ? -EBUSY : 0;
 		if (!claim->ret) {
 			irqfd->wqh = wqh;
 			other->successor = irqfd;
 		}
-	} else if (other && irqfd_is_ending(other)) {
+	} else if (other && kvm_irqfd_is_busy(other)) {
 		claim->ret = -EAGAIN;
-		claim->ending = wqh;
+		claim->busy = wqh;
 	} else if (first && (first->flags & WQ_FLAG_PRIORITY)) {
 		claim->ret = -EBUSY;
 	} else {
@@ -832,17 +905,17 @@ static void irqfd_claim(struct file *file, wait_queue_head_t *wqh,
 }
 
 /*
- * Returns -EAGAIN, and where that is in @ending, if another call is ending the one that
- * the eventfd has.
+ * Returns -EAGAIN, and where that is in @busy, if another call works on the one that the
+ * eventfd has.
  */
 static int irqfd_claim_eventfd(struct kvm_kernel_irqfd *irqfd, struct file *file,
-			       wait_queue_head_t **ending)
+			       wait_queue_head_t **busy)
 {
 	struct irqfd_claim claim = { .irqfd = irqfd, .ret = -EINVAL };
 
 	init_poll_funcptr(&claim.pt, irqfd_claim);
 	vfs_poll(file, &claim.pt);
-	*ending = claim.ending;
+	*busy = claim.busy;
 
 	return claim.ret;
 }
@@ -863,8 +936,10 @@ static void irqfd_go_live(struct kvm_kernel_irqfd *irqfd, struct file *file)
 	clear_bit_unlock(IRQFD_OWNED, &irqfd->flags);
 	if (kvm_irqfd_take(irqfd)) {
 		kvm_irqfd_wake_writers(irqfd);
-		kvm_irqfd_event(irqfd, kvm);
+		irqfd->held = true;
 	}
+	if (!irqfd->masked)
+		kvm_irqfd_release_events(irqfd);
 }
 
 /**
@@ -918,7 +993,11 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
 	irqfd->flags = BIT(IRQFD_OWNED);
 	irqfd->eventfd = eventfd;
 	irqfd->resamplefd = resamplefd;
-	init_waitqueue_func_entry(&irqfd->wait, irqfd_wakeup);
+	irqfd->masked = args->flags & KVM_IRQFD_FLAG_MASKED;
+	irqfd->bypass_held = irqfd->masked;
+	irqfd->held = args->flags & KVM_IRQFD_FLAG_PENDING;
+	/* Until kvm_irqfd_publish() it takes none. */
+	init_waitqueue_func_entry(&irqfd->wait, irqfd_holding_wakeup);
 	INIT_LIST_HEAD(&irqfd->wait.entry);
 	irqfd->wait.flags |= WQ_FLAG_EXCLUSIVE | WQ_FLAG_PRIORITY;
 	INIT_LIST_HEAD(&irqfd->bypass_link);
@@ -943,7 +1022,7 @@ static void irqfd_leave_predecessor(struct kvm_kernel_irqfd *irqfd)
 	struct kvm_kernel_irqfd *other;
 
 	spin_lock_irq(&irqfd->wqh->lock);
-	other = irqfd_on(irqfd->wqh);
+	other = kvm_irqfd_on(irqfd->wqh);
 	if (other && other->successor == irqfd)
 		other->successor = NULL;
 	spin_unlock_irq(&irqfd->wqh->lock);
@@ -966,20 +1045,20 @@ static void irqfd_give_eventfd_back(struct kvm_kernel_irqfd *irqfd)
  *	kvm_irqfd_publish() or kvm_irqfd_abandon(); NULL if the descriptor isn't open
  * @batch: the batch that this is a part of, or NULL.  An eventfd whose irqfd the same
  *	batch ends is free for another one
- * @ending: set to the eventfd's wait queue if another call is ending the irqfd that the
+ * @busy: set to the eventfd's wait queue if another call works on the irqfd that the
  *	eventfd has, else to NULL
  *
  * Context: process context, no locks held.  Waits for no other call.
- * Return: a NEW irqfd; or as kvm_irqfd_assign(), or -EAGAIN with @ending.
+ * Return: a NEW irqfd; or as kvm_irqfd_assign(), or -EAGAIN with @busy.
  */
 struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *args,
 					   struct file *file, const void *batch,
-					   wait_queue_head_t **ending)
+					   wait_queue_head_t **busy)
 {
 	struct kvm_kernel_irqfd *irqfd;
 	int ret;
 
-	*ending = NULL;
+	*busy = NULL;
 
 	if (!kvm_arch_intc_initialized(kvm))
 		return ERR_PTR(-EAGAIN);
@@ -1001,7 +1080,7 @@ struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *ar
 	kvm->irqfds.nr++;
 	spin_unlock_irq(&kvm->irqfds.lock);
 
-	ret = irqfd_claim_eventfd(irqfd, file, ending);
+	ret = irqfd_claim_eventfd(irqfd, file, busy);
 	if (ret)
 		goto free;
 
@@ -1044,7 +1123,8 @@ void kvm_irqfd_abandon(struct kvm_kernel_irqfd *irqfd)
  * @args: the eventfd, the GSI and, for a level irqfd, the resamplefd
  *
  * When this returns every signal of the eventfd is an interrupt, and so was,
- * once, what the eventfd's counter held before.
+ * once, what the eventfd's counter held before; with KVM_IRQFD_FLAG_MASKED, they
+ * are pending.
  * Context: process context, no locks held.  Waits for no reader, but for a DEASSIGN
  * of the same eventfd's former irqfd.
  * Return: 0; -EAGAIN if the VM's interrupt controller isn't there yet; -EINVAL
@@ -1056,20 +1136,20 @@ void kvm_irqfd_abandon(struct kvm_kernel_irqfd *irqfd)
  */
 int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 {
-	wait_queue_head_t *ending;
 	struct kvm_kernel_irqfd *irqfd;
+	wait_queue_head_t *busy;
 	int ret;
 
 	/* Kept to the end: before it is dropped there can be no hang-up. */
 	CLASS(fd, f)(args->fd);
 
 	while (true) {
-		irqfd = kvm_irqfd_prepare(kvm, args, fd_file(f), NULL, &ending);
+		irqfd = kvm_irqfd_prepare(kvm, args, fd_file(f), NULL, &busy);
 		if (!IS_ERR(irqfd))
 			break;
-		if (!ending)
+		if (!busy)
 			return PTR_ERR(irqfd);
-		ret = kvm_irqfd_wait_for_call(ending);
+		ret = kvm_irqfd_wait_for_call(busy);
 		if (ret)
 			return ret;
 	}

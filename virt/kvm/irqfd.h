@@ -7,10 +7,15 @@
 
 #include <linux/kvm_host.h>
 
-/* Of struct kvm_irqfd, whichever of assign and deassign is meant. */
+/* Of struct kvm_irqfd: an edge is assigned with flags of its own. */
 static inline bool kvm_irqfd_are_flags_known(u32 flags)
 {
-	return !(flags & ~(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE));
+	u32 known = KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE;
+
+	if (!(flags & known))
+		known = KVM_IRQFD_CONTROL_FLAGS;
+
+	return !(flags & ~known);
 }
 
 #ifdef CONFIG_HAVE_KVM_IRQCHIP
@@ -21,7 +26,10 @@ static inline bool kvm_irqfd_are_flags_known(u32 flags)
 
 extern struct srcu_struct kvm_irqfd_srcu;
 
-/* In kvm_kernel_irqfd.flags: a caller is beginning or ending the irqfd. */
+/*
+ * In kvm_kernel_irqfd.flags: a caller is beginning or ending the irqfd, or waits for its
+ * worker or its producer in KVM_IRQFD_CONTROL.
+ */
 #define IRQFD_OWNED	0
 /* It is on the list of a lane, or about to be. */
 #define IRQFD_PENDING	1
@@ -40,8 +48,12 @@ int kvm_irqfd_own(struct kvm *kvm, const struct kvm_irqfd *args, struct file *fi
 		  wait_queue_head_t **busy);
 void kvm_irqfd_disown(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_end_all(struct list_head *owned);
-int kvm_irqfd_wait_for_call(wait_queue_head_t *wqh);
 bool kvm_irqfd_is_on_queue(const struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_hold_events(struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_release_events(struct kvm_kernel_irqfd *irqfd);
+struct kvm_kernel_irqfd *kvm_irqfd_on(wait_queue_head_t *wqh);
+bool kvm_irqfd_is_busy(struct kvm_kernel_irqfd *irqfd);
+int kvm_irqfd_wait_for_call(wait_queue_head_t *wqh);
 
 /**
  * kvm_irqfd_take - take what is in the eventfd's counter
@@ -92,6 +104,10 @@ void kvm_irqfd_lane_exit(void);
 
 void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd);
+bool kvm_irqfd_bypass_hold(struct kvm_kernel_irqfd *irqfd);
+bool kvm_irqfd_bypass_release(struct kvm_kernel_irqfd *irqfd);
+void kvm_irqfd_bypass_reconnect(struct kvm_kernel_irqfd *irqfd);
+bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi);
 
 void kvm_irqfd_stats_init_vm(struct kvm *kvm);
 void kvm_irqfd_stats_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);

@@ -15,13 +15,19 @@
  * look at kvm->irqfds.lock's data: which producers are connected, and of which
  * table's route each one's hardware has been told.
  *
- *	not on the list		no producer
+ *	not on the list		no producer, or one that waits: @bypass_waits
  *	on it, no @producer	being connected: a new route is noted, so that none
  *				is missed, and not yet given to the hardware
  *	on it, @producer	connected: a new route is given to the hardware
  *
  * A connection that fails leaves the first of these and no pointer to the producer,
  * which may be freed without a call to this file.
+ *
+ * While KVM_IRQFD_CONTROL holds producers back, for a masked irqfd or for a move to
+ * another GSI, the bypass manager has the two connected, and the architecture hasn't: the
+ * interrupt stays the host's.  Only the manager knows whether a producer is still there,
+ * so the consumer is unregistered and registered again for the architecture to connect or
+ * disconnect it.
  */
 
 #include <linux/irqbypass.h>
@@ -83,13 +89,21 @@ static int irqfd_add_producer(struct irq_bypass_consumer *cons,
 		container_of(cons, struct kvm_kernel_irqfd, consumer);
 	struct kvm *kvm = irqfd->kvm;
 	int idx, ret;
+	bool held;
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
 	spin_lock_irq(&kvm->irqfds.lock);
-	irqfd_note_route(irqfd);
-	list_add_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
+	held = irqfd->bypass_held;
+	if (held) {
+		irqfd->bypass_waits = true;
+	} else {
+		irqfd_note_route(irqfd);
+		list_add_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
+	}
 	spin_unlock_irq(&kvm->irqfds.lock);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
+	if (held)
+		return 0;
 
 	ret = kvm_arch_irq_bypass_add_producer(cons, prod);
 
@@ -109,6 +123,14 @@ static void irqfd_del_producer(struct irq_bypass_consumer *cons,
 	struct kvm_kernel_irqfd *irqfd =
 		container_of(cons, struct kvm_kernel_irqfd, consumer);
 	struct kvm *kvm = irqfd->kvm;
+	bool waited;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	waited = irqfd->bypass_waits;
+	irqfd->bypass_waits = false;
+	spin_unlock_irq(&kvm->irqfds.lock);
+	if (waited)
+		return;
 
 	kvm_arch_irq_bypass_del_producer(cons, prod);
 
@@ -120,7 +142,7 @@ static void irqfd_del_producer(struct irq_bypass_consumer *cons,
 
 /**
  * kvm_irqfd_bypass_start - have a producer bypass the irqfd, when there is one
- * @irqfd: an irqfd that is NEW
+ * @irqfd: an irqfd that is the caller's: NEW, or owned with its bypass stopped
  *
  * Injecting by hand works without it, so that failing is no error.
  * Context: process context.
@@ -148,7 +170,7 @@ void kvm_irqfd_bypass_start(struct kvm_kernel_irqfd *irqfd)
 
 /**
  * kvm_irqfd_bypass_stop - have none bypass it any more
- * @irqfd: an irqfd that is ENDING; it needs no locks if its consumer.token is
+ * @irqfd: an irqfd that is the caller's; it needs no locks if its consumer.token is
  *	NULL, as there is nothing to do then, or no more
  *
  * On return the interrupt is the host's again.  The irqfd's cached routes are left
@@ -162,6 +184,66 @@ void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
 
 	irq_bypass_unregister_consumer(&irqfd->consumer);
 	irqfd->consumer.token = NULL;
+}
+
+/**
+ * kvm_irqfd_bypass_hold - connect no producer from now on
+ * @irqfd: the irqfd, LIVE
+ *
+ * Context: the eventfd's wait queue lock is held.
+ * Return: true if one is connected, or gets connected: kvm_irqfd_bypass_reconnect() has
+ * to follow.
+ */
+bool kvm_irqfd_bypass_hold(struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm *kvm = irqfd->kvm;
+	bool connected;
+
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	spin_lock(&kvm->irqfds.lock);
+	irqfd->bypass_held = true;
+	connected = !list_empty(&irqfd->bypass_link);
+	spin_unlock(&kvm->irqfds.lock);
+
+	return connected;
+}
+
+/**
+ * kvm_irqfd_bypass_release - the counterpart of kvm_irqfd_bypass_hold()
+ * @irqfd: the irqfd, LIVE
+ *
+ * Context: the eventfd's wait queue lock is held.
+ * Return: true if a producer waits: kvm_irqfd_bypass_reconnect() has to follow.
+ */
+bool kvm_irqfd_bypass_release(struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm *kvm = irqfd->kvm;
+	bool waits;
+
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	spin_lock(&kvm->irqfds.lock);
+	irqfd->bypass_held = false;
+	waits = irqfd->bypass_waits;
+	spin_unlock(&kvm->irqfds.lock);
+
+	return waits;
+}
+
+/**
+ * kvm_irqfd_bypass_reconnect - have a producer that is there bypass, or not any more
+ * @irqfd: an irqfd that is the caller's
+ *
+ * On return a producer bypasses the irqfd unless producers are held back.  If they are,
+ * none does.  Memory is needed only where the producer goes at that moment; if there is
+ * none, no later producer bypasses the irqfd, which injects by hand.
+ * Context: process context.
+ */
+void kvm_irqfd_bypass_reconnect(struct kvm_kernel_irqfd *irqfd)
+{
+	kvm_irqfd_bypass_stop(irqfd);
+	kvm_irqfd_bypass_start(irqfd);
 }
 
 /* The first whose producer hasn't got the new route: those that have stand behind. */
@@ -226,10 +308,55 @@ void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd)
 {
 }
 
+bool kvm_irqfd_bypass_hold(struct kvm_kernel_irqfd *irqfd)
+{
+	return false;
+}
+
+bool kvm_irqfd_bypass_release(struct kvm_kernel_irqfd *irqfd)
+{
+	return false;
+}
+
+void kvm_irqfd_bypass_reconnect(struct kvm_kernel_irqfd *irqfd)
+{
+}
+
 static void irqfd_tell_producers(struct kvm *kvm)
 {
 }
 #endif /* CONFIG_HAVE_KVM_IRQ_BYPASS */
+
+/**
+ * kvm_irqfd_set_gsi - have an irqfd interrupt another GSI from now on
+ * @irqfd: the irqfd, LIVE, no level irqfd, with nothing left to work
+ * @gsi: the GSI
+ *
+ * A producer that comes later is connected by this GSI.
+ * Context: the eventfd's wait queue lock is held.
+ * Return: false if a producer is connected by the former one; nothing has changed then.
+ */
+bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi)
+{
+	struct kvm *kvm = irqfd->kvm;
+	bool connected;
+
+	lockdep_assert_held(&irqfd->wqh->lock);
+
+	spin_lock(&kvm->irqfds.lock);
+	connected = !list_empty(&irqfd->bypass_link);
+	if (!connected)
+		irqfd->gsi = gsi;
+	spin_unlock(&kvm->irqfds.lock);
+
+	if (connected)
+		return false;
+
+	/* The next event looks it up. */
+	irqfd->route.generation = 0;
+
+	return true;
+}
 
 /**
  * kvm_irq_routing_update - the VM has a new routing table

@@ -44,6 +44,7 @@ static inline void kvm_irqfd_assert_layout(void)
 	ASSERT_IN_IRQFD(event, resampler);
 	ASSERT_IN_IRQFD(event, gsi);
 	ASSERT_IN_IRQFD(event, own_lane);
+	ASSERT_IN_IRQFD(event, held);
 	ASSERT_IN_IRQFD(work, flags);
 	ASSERT_IN_IRQFD(work, done);
 	ASSERT_IN_IRQFD(work, pending_link);

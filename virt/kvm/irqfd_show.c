@@ -24,6 +24,9 @@ struct irqfd_line {
 	struct kvm_irqfd_route route;
 	struct kvm_irqfd_count at_once;
 	struct kvm_irqfd_count from_work;
+	int gsi;
+	bool masked;
+	bool held;
 	bool pending;
 	bool stale;
 };
@@ -61,6 +64,9 @@ static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
 	char *sep = "";
 
 	spin_lock_irq(&wqh->lock);
+	line.gsi = irqfd->gsi;
+	line.masked = irqfd->masked;
+	line.held = irqfd->held;
 	line.route = irqfd->route;
 	line.at_once = irqfd->at_once;
 	line.pending = !kvm_irqfd_idle(irqfd);
@@ -71,7 +77,7 @@ static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
 	line.stale = line.route.generation &&
 		     line.route.generation != READ_ONCE(kvm->irqfds.generation);
 
-	seq_printf(m, "gsi=%u route=", irqfd->gsi);
+	seq_printf(m, "gsi=%u route=", line.gsi);
 	irqfd_show_route(m, &line.route);
 	seq_puts(m, " eventfd=");
 	kvm_eventfd_show_id(m, irqfd->eventfd);
@@ -82,6 +88,14 @@ static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
 	}
 	if (READ_ONCE(irqfd->producer)) {
 		seq_printf(m, "%sbypass", sep);
+		sep = ",";
+	}
+	if (line.masked) {
+		seq_printf(m, "%smasked", sep);
+		sep = ",";
+	}
+	if (line.held) {
+		seq_printf(m, "%sheld", sep);
 		sep = ",";
 	}
 	if (line.pending) {

@@ -135,6 +135,20 @@ static void *burst_signaller(void *arg)
 	return NULL;
 }
 
+/* Masks that irqfd, and unmasks it in the end, when all its signals have a route. */
+static void *burst_masker(void *arg)
+{
+	struct kvm_irqfd_control_one one = { .fd = burst.steady };
+	int i;
+
+	burst_seed((intptr_t)arg);
+	for (i = 0; can_control() && i < BURST_OPS; i++)
+		if (tiny_control(burst.vm.fd, i % 2 ? KVM_IRQFD_CONTROL_UNMASK :
+				 KVM_IRQFD_CONTROL_MASK, &one, 1, NULL) != 1)
+			burst_error("KVM_IRQFD_CONTROL", errno);
+	return NULL;
+}
+
 /* Irqfds are assigned, signalled and deassigned while the routes change. */
 static void *burst_interrupter(void *arg)
 {
@@ -142,10 +156,11 @@ static void *burst_interrupter(void *arg)
 
 	burst_seed((intptr_t)arg);
 	for (i = 0; i < BURST_OPS; i++) {
+		struct kvm_irqfd_control_one moved = { .fd = burst.irqfd };
 		uint32_t gsi = rnd(STEADY_GSI);
 		uint64_t one = 1;
 
-		switch (rnd(5)) {
+		switch (rnd(7)) {
 		case 0:
 			if (tiny_irqfd(burst.vm.fd, burst.irqfd, gsi, 0, -1) &&
 			    errno != EBUSY)
@@ -159,6 +174,13 @@ static void *burst_interrupter(void *arg)
 		case 2:
 			if (burst_reroute())
 				burst_error("KVM_SET_GSI_ROUTING", errno);
+			break;
+		case 3:
+			moved.gsi = gsi;
+			if (can_control() &&
+			    tiny_control(burst.vm.fd, rnd(KVM_IRQFD_CONTROL_MOVE + 1),
+					 &moved, 1, NULL) < 0 && errno != ENOENT)
+				burst_error("KVM_IRQFD_CONTROL", errno);
 			break;
 		default:
 			if (write(burst.irqfd, &one, sizeof(one)) < 0)
@@ -319,7 +341,7 @@ void do_burst(void)
 {
 	void *(*const parts[])(void *) = {
 		burst_registrar, burst_registrar, burst_closer,
-		burst_interrupter, burst_signaller, burst_vcpu,
+		burst_interrupter, burst_signaller, burst_masker, burst_vcpu,
 	};
 	pthread_t threads[ARRAY_SIZE(parts)];
 	size_t i;

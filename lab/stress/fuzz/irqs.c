@@ -15,7 +15,7 @@ void do_assign_irqfd(void)
 {
 	struct vm *vm = some_vm();
 	struct fd *fd = some_fd(), *resample = NULL;
-	uint32_t gsi = rnd(NR_GSIS + 4);
+	uint32_t gsi = rnd(NR_GSIS + 4), flags = 0;
 	int ret, want = 0;
 
 	if (!vm->open)
@@ -24,7 +24,10 @@ void do_assign_irqfd(void)
 		resample = some_resamplefd();
 		gsi = 4 + rnd(4);
 	}
-	if (vm->tiny.irqchip == CHIP_NONE)
+	if (one_in(4) && can_control())
+		flags = one_in(2) ? KVM_IRQFD_FLAG_MASKED :
+			one_in(2) ? KVM_IRQFD_FLAG_PENDING : KVM_IRQFD_CONTROL_FLAGS;
+	if (vm->tiny.irqchip == CHIP_NONE || (resample && flags))
 		want = EINVAL;
 	else if (fd_error(fd))
 		want = fd_error(fd);
@@ -32,17 +35,21 @@ void do_assign_irqfd(void)
 		want = fd_error(resample);
 	else if (fd->event->vm)
 		want = EBUSY;
-	say("VM %zd: assign fd %zd to %sGSI %u, resample fd %zd", vm - vms,
+	say("VM %zd: assign fd %zd to %sGSI %u, resample fd %zd, flags %#x", vm - vms,
 	    fd - fds, resample ? "level " : "", gsi,
-	    resample ? resample - fds : -1);
+	    resample ? resample - fds : -1, flags);
 	ret = tiny_irqfd(vm->tiny.fd, fd->fd, gsi,
-			 resample ? KVM_IRQFD_FLAG_RESAMPLE : 0,
+			 flags | (resample ? KVM_IRQFD_FLAG_RESAMPLE : 0),
 			 resample ? resample->fd : -1);
 	expect("KVM_IRQFD", ret, want);
 	if (want)
 		return;
 	fd->event->vm = vm;
 	fd->event->gsi = gsi;
+	fd->event->masked = flags & KVM_IRQFD_FLAG_MASKED;
+	fd->event->held = fd->event->masked && flags & KVM_IRQFD_FLAG_PENDING;
+	if (flags == KVM_IRQFD_FLAG_PENDING)
+		inject(fd->event);
 	if (resample) {
 		fd->event->resamples = resample->event;
 		resample->event->resample = true;
@@ -81,6 +88,82 @@ void do_deassign_irqfd(void)
 	event->stirs++;
 	/* Deferred injections are done when deassign returns. */
 	settle(vm);
+}
+
+static int control_error(struct vm *vm, struct fd *fd)
+{
+	if (fd_error(fd))
+		return fd_error(fd);
+	return fd->event->vm != vm ? ENOENT : fd->event->resamples ? EINVAL : 0;
+}
+
+/* Returns whether an event is pending after that, or has been injected by an unmask. */
+static bool control(struct event *event, uint32_t op, uint32_t gsi)
+{
+	bool held = event->held;
+
+	switch (op) {
+	case KVM_IRQFD_CONTROL_MASK:
+		event->masked = true;
+		break;
+	case KVM_IRQFD_CONTROL_UNMASK:
+		event->masked = false;
+		event->held = false;
+		if (held)
+			inject(event);
+		break;
+	case KVM_IRQFD_CONTROL_MOVE:
+		event->gsi = gsi;
+		break;
+	}
+	return held;
+}
+
+/* One irqfd or a few, of which one may come twice or fail. */
+void do_control(void)
+{
+	static const char * const names[] = { "read", "mask", "unmask", "move" };
+	struct kvm_irqfd_control_one some[4];
+	uint32_t op = rnd(ARRAY_SIZE(names)), nr = one_in(3) ? 1 + rnd(4) : 1, i;
+	uint64_t pending = 0, want_pending = 0;
+	struct fd *files[ARRAY_SIZE(some)];
+	struct vm *vm = some_vm();
+	int ret, want = 0;
+
+	for (i = 0; i < nr; i++) {
+		files[i] = some_fd();
+		if (files[i]->event && files[i]->event->vm && (!i || one_in(2)) && !one_in(6))
+			vm = files[i]->event->vm;
+		some[i].fd = files[i]->fd;
+		some[i].gsi = rnd(NR_GSIS + 4);
+	}
+	if (!vm->open || !can_control())
+		return;
+	say("VM %zd: %s %u irqfds, the first one fd %zd, GSI %u", vm - vms, names[op], nr,
+	    files[0] - fds, some[0].gsi);
+	/* What was left to the worker goes by the GSI of the time before. */
+	if (op != KVM_IRQFD_CONTROL_READ)
+		settle(vm);
+	ret = tiny_control(vm->tiny.fd, op, some, nr, &pending);
+	for (i = 0; i < nr; i++) {
+		want = control_error(vm, files[i]);
+		if (want)
+			break;
+		want_pending |= (uint64_t)control(files[i]->event, op, some[i].gsi) << i;
+	}
+	if (i) {
+		expect("KVM_IRQFD_CONTROL", ret, 0);
+		if (ret != (int)i)
+			wrong("%d irqfds are done instead of %u", ret, i);
+	} else {
+		expect("KVM_IRQFD_CONTROL", ret, want);
+	}
+	if (pending != want_pending)
+		wrong("pending events are %#llx instead of %#llx",
+		      (unsigned long long)pending, (unsigned long long)want_pending);
+	/* From now on nothing comes but by an unmask. */
+	if (op == KVM_IRQFD_CONTROL_MASK)
+		settle(vm);
 }
 
 void do_routes(void)

@@ -79,6 +79,7 @@ static const struct {
 	{ do_batch, 500 },
 	{ do_assign_irqfd, 700 },
 	{ do_deassign_irqfd, 400 },
+	{ do_control, 300 },
 	{ do_signal, 1000 },
 	{ do_read, 700 },
 	{ do_poll, 400 },

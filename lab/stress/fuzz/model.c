@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "model.h"
@@ -85,6 +86,17 @@ void put_event(struct event *event)
 		free(event);
 }
 
+bool can_control(void)
+{
+	return ioctl(tiny_kvm(), KVM_CHECK_EXTENSION, KVM_CAP_IRQFD_CONTROL) > 0;
+}
+
+uint32_t mask_flags(const struct event *event)
+{
+	return (event->masked ? KVM_IRQFD_FLAG_MASKED : 0) |
+	       (event->held ? KVM_IRQFD_FLAG_PENDING : 0);
+}
+
 /* After the last close of the eventfd, a DEASSIGN, or VM close. */
 void end_irqfd(struct event *event)
 {
@@ -96,6 +108,8 @@ void end_irqfd(struct event *event)
 	if (!vm)
 		return;
 	event->vm = NULL;
+	event->masked = false;
+	event->held = false;
 	event->resamples = NULL;
 	if (!resample)
 		return;
@@ -223,7 +237,10 @@ void consume(struct event *event)
 		event->stirs += event->count >= COUNT_MAX - 1;
 		take(event);
 		event->left |= !!event->count;
-		inject(event);
+		if (event->masked)
+			event->held = true;
+		else
+			inject(event);
 	}
 }
 

@@ -48,6 +48,7 @@ struct event {
 	int users;		/* files, registrations and irqfds */
 	struct vm *vm;		/* of its irqfd, NULL for none */
 	uint32_t gsi;
+	bool masked, held;	/* the irqfd is, and has a pending event */
 	unsigned int stirs;	/* how often its pollers may have been woken */
 	struct event *resamples;	/* a level irqfd's resamplefd */
 };
@@ -126,6 +127,9 @@ void consume(struct event *event);
 void signal_event(struct event *event);
 
 /* Irqfds */
+bool can_control(void);		/* has KVM KVM_IRQFD_CONTROL? */
+uint32_t mask_flags(const struct event *event);	/* that its irqfd is assigned again with */
+void inject(struct event *event);
 void end_irqfd(struct event *event);
 bool pin_exists(struct vm *vm, uint32_t gsi);
 int irqfds_of(struct vm *vm);
@@ -176,6 +180,7 @@ void do_memslot(void);
 
 void do_assign_irqfd(void);
 void do_deassign_irqfd(void);
+void do_control(void);
 void do_routes(void);
 void do_interrupts(void);
 void do_mask(void);

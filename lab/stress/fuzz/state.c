@@ -103,8 +103,8 @@ static void move_irqfds(struct vm *vm, int old)
 		}
 		expect("KVM_IRQFD in a fresh VM",
 		       tiny_irqfd(vm->tiny.fd, fds[i].fd, event->gsi,
-				  event->resamples ? KVM_IRQFD_FLAG_RESAMPLE : 0,
-				  resample), 0);
+				  event->resamples ? KVM_IRQFD_FLAG_RESAMPLE :
+				  mask_flags(event), resample), 0);
 		consume(event);
 	}
 }

@@ -42,6 +42,7 @@ void bench_addresses(void);
 void bench_irqfd(void);
 void bench_level(void);
 void bench_signal(void);
+void bench_control(void);
 void bench_bypass(void);
 void bench_batch(void);
 

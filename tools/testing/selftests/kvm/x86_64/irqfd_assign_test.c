@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/kvm_irqfd_control.h>
 
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
@@ -48,9 +49,10 @@ TEST_F(vm, errno_fd)
 
 TEST_F(vm, errno_flags)
 {
-	const uint32_t known = KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE;
+	uint32_t known = KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE;
 	int bit;
 
+	known |= kvm_check_cap(KVM_CAP_IRQFD_CONTROL);
 	for (bit = 0; bit < 32; bit++) {
 		uint32_t flag = 1u << bit;
 

@@ -17,6 +17,7 @@
 
 #include "../test_modules/irqfd_bypass.h"
 #include "apic.h"
+#include "irqfd_control.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
@@ -563,6 +564,137 @@ TEST_F(bypass, under_fire)
 	TEST_ASSERT(told(dev, 0) == 1, "Connected: wanted it told once");
 	del_producer(dev, 0);
 	unassign_ok(vm, self->fd, GSI_MSI);
+}
+
+/*
+ * While an irqfd is masked its producer's interrupt is the host's, and so are those of
+ * producers that come then.
+ *
+ * Fails if a mask, or a new route of a masked irqfd, leaves the interrupt posted.
+ */
+TEST_F(bypass, masked)
+{
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev;
+
+	require_irqfd_control();
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	mask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 0) == 2, "Masked: wanted it told of the host");
+	set_msi_route(vm, VECTOR2);
+	add(self->fd, 1);
+	TEST_ASSERT(told(dev, 0) == 2, "A new route: wanted nothing to be told");
+	TEST_ASSERT(is_held(vm, self->fd), "Wanted the host's signal to be pending");
+	unmask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 0) == 3, "Unmasked: wanted it told");
+	wait_for_irqs(&self->v, VECTOR2, 1);
+
+	/* It goes while the irqfd is masked, and another one comes. */
+	mask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 0) == 4, "Masked: wanted it told of the host");
+	del_producer(dev, 0);
+	TEST_ASSERT(told(dev, 0) == 4, "Gone: wanted nothing to be told");
+	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add another one");
+	TEST_ASSERT(!told(dev, 1), "Still masked: wanted nothing to be told");
+	unmask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 1) == 1, "Unmasked: wanted it told");
+	set_msi_route(vm, VECTOR);
+	TEST_ASSERT(told(dev, 1) == 2, "Wanted it told of the new route");
+	unassign_ok(vm, self->fd, GSI_MSI);
+	TEST_ASSERT(told(dev, 1) == 3, "Deassigned: wanted it told of the host");
+
+	/* From the beginning, and to the end. */
+	ASSERT_ERRNO(0, irqfd_full(vm->fd, self->fd, GSI_MSI, KVM_IRQFD_FLAG_MASKED, 0),
+		     "Assign a masked one");
+	TEST_ASSERT(told(dev, 1) == 3, "Masked: wanted nothing to be told");
+	unmask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 1) == 4, "Unmasked: wanted it told");
+	mask_ok(vm, self->fd);
+	unassign_ok(vm, self->fd, GSI_MSI);
+	TEST_ASSERT(told(dev, 1) == 5, "Deassigned: wanted nothing to be told");
+	del_producer(dev, 1);
+}
+
+/* A producer goes with its irqfd to another GSI. */
+TEST_F(bypass, moved)
+{
+	const struct kvm_irq_routing_entry routes[] = { msi_route(GSI_MSI, VECTOR),
+							msi_route(GSI_MSI2, VECTOR) };
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev;
+
+	require_irqfd_control();
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	move_ok(vm, self->fd, GSI_MSI2);
+	TEST_ASSERT(told(dev, 0) == 3, "Moved: wanted it told of the host and of the new GSI");
+	set_routes(vm, routes, 2);
+	TEST_ASSERT(told(dev, 0) == 4, "Wanted it told of the new GSI's route");
+	set_msi_route(vm, VECTOR2);
+	TEST_ASSERT(told(dev, 0) == 5, "Wanted it told that the new GSI has no route");
+	set_routes(vm, routes, 2);
+
+	/* Masked, it is told at the unmask alone. */
+	mask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 0) == 7, "Masked: wanted it told of the host");
+	move_ok(vm, self->fd, GSI_MSI);
+	TEST_ASSERT(told(dev, 0) == 7, "Moved: wanted nothing to be told");
+	unmask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 0) == 8, "Unmasked: wanted it told");
+	set_msi_route(vm, VECTOR2);
+	TEST_ASSERT(told(dev, 0) == 9, "Wanted it told of the GSI's new route");
+	del_producer(dev, 0);
+}
+
+static void *change_masks(void *arg)
+{
+	struct racer *r = arg;
+	int i;
+
+	for (i = 0; !READ_ONCE(r->stop); i++) {
+		/* There may be no irqfd at the moment. */
+		control(r->vm, KVM_IRQFD_CONTROL_MASK, r->fd, 0, NULL);
+		control(r->vm, KVM_IRQFD_CONTROL_MOVE, r->fd, i & 1 ? GSI_MSI2 : GSI_MSI, NULL);
+		control(r->vm, KVM_IRQFD_CONTROL_UNMASK, r->fd, 0, NULL);
+		control(r->vm, KVM_IRQFD_CONTROL_MOVE, r->fd, GSI_MSI, NULL);
+	}
+	return NULL;
+}
+
+/* Masks and moves, while producers, irqfds and routes come and go. */
+TEST_F(bypass, control_under_fire)
+{
+	struct racer routes, producers, masks;
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev, i;
+
+	require_irqfd_control();
+	start_racer(&routes, vm, dev, self->fd, change_routes);
+	start_racer(&producers, vm, dev, self->fd, change_producers);
+	start_racer(&masks, vm, dev, self->fd, change_masks);
+	for (i = 0; i < 200; i++) {
+		assign_ok(vm, self->fd, GSI_MSI);
+		add(self->fd, 1);
+		TEST_ASSERT(!take(self->fd), "The signal wasn't taken");
+		do {
+			unassign_ok(vm, self->fd, GSI_MSI);
+			/* It may have been elsewhere. */
+		} while (control(vm, KVM_IRQFD_CONTROL_READ, self->fd, 0, NULL) != ENOENT);
+	}
+	stop_racer(&masks);
+	stop_racer(&producers);
+	stop_racer(&routes);
+
+	/* A connection works as before. */
+	set_msi_route(vm, VECTOR);
+	assign_ok(vm, self->fd, GSI_MSI);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	TEST_ASSERT(told(dev, 0) == 1, "Connected: wanted it told once");
+	mask_ok(vm, self->fd);
+	unmask_ok(vm, self->fd);
+	TEST_ASSERT(told(dev, 0) == 3, "Masked and unmasked: wanted it told twice more");
+	del_producer(dev, 0);
 }
 
 int main(int argc, char *argv[])

@@ -1,0 +1,4 @@
+@@
+@@
+ #include <linux/types.h>
++#include <linux/kvm_irqfd_control.h>
