@@ -33,8 +33,7 @@ struct kvm_irqfd_resampler {
 
 /**
  * struct kvm_irqfd_route - where a GSI led when it was last looked up
- * @generation: kvm->irqfds.generation of the table it was looked up in, 0 if it
- *	hasn't been
+ * @generation: that of the GSI's routes, 0 if they haven't been looked up
  * @nr: how many routes there are
  * @in_wakeup: is kvm_arch_irqfd_inject() worth trying?
  * @entry: a copy of the first one, valid if there is any
@@ -69,6 +68,7 @@ struct kvm_irqfd_count {
  * @held: an event has come while events were held back; under @wqh's lock
  * @eventfd: the eventfd; the irqfd holds a reference to the context, none to
  *	the file, whose end is the irqfd's
+ * @routing: what the VM has of the GSI, as long-lived as @vm
  * @route: where the last event went; under @wqh's lock
  * @at_once: what was injected in the wake-up; under @wqh's lock
  * @flags: see irqfd.c
@@ -92,6 +92,9 @@ struct kvm_irqfd_count {
  * @closing_link: on VM close's list
  * @hung_up_link: on kvm->irqfds.hung_up, where a hang-up can't end it at once
  * @rcu: frees it when no reader of kvm->irqfds.items can see it any more
+ * @batch: the batch that begins or ends it, only to be compared; under @wqh's lock
+ * @successor: an irqfd of the same batch that is to have the eventfd after it; under
+ *	@wqh's lock
  * @resampler: a level irqfd's GSI, else NULL
  * @resampler_link: in @resampler->irqfds
  * @resampler_retired: it was the last one in @resampler->irqfds
@@ -102,10 +105,7 @@ struct kvm_irqfd_count {
  * @producer: the other end, while connected; under kvm->irqfds.lock
  * @bypass_held: a producer that comes isn't connected; under kvm->irqfds.lock
  * @bypass_waits: one has come; under kvm->irqfds.lock
- * @bypass_link: in kvm->irqfds.bypassed while a producer is or gets connected
- * @batch: the batch that begins or ends it, only to be compared; under @wqh's lock
- * @successor: an irqfd of the same batch that is to have the eventfd after it; under
- *	@wqh's lock
+ * @bypass_link: in @routing->bypassed while a producer is or gets connected
  *
  * The head of virt/kvm/irqfd.c says what moves an irqfd through its life, and under
  * which locks.
@@ -120,6 +120,7 @@ struct kvm_kernel_irqfd {
 	struct kvm __rcu *vm;
 	struct eventfd_ctx *eventfd;
 	wait_queue_head_t *wqh;
+	struct kvm_gsi *routing;
 	struct kvm_irqfd_route route;
 	struct kvm_irqfd_count at_once;
 	unsigned long deferred;
@@ -129,7 +130,6 @@ struct kvm_kernel_irqfd {
 	u8 own_lane;
 	bool masked;
 	bool held;
-	struct kvm *kvm;
 
 	__cacheline_group_end(event);
 
@@ -145,26 +145,30 @@ struct kvm_kernel_irqfd {
 	__cacheline_group_end_aligned(work);
 
 	/* Begin and end, acknowledges, bypass, and readers of debugfs. */
+	struct kvm *kvm;
 	struct file *file;
 	struct hlist_node link;
 	struct list_head closing_link;
 	struct llist_node hung_up_link;
-	struct rcu_head rcu;
+	union {
+		struct rcu_head rcu;
+		struct {
+			const void *batch;
+			struct kvm_kernel_irqfd *successor;
+		};
+	};
 
 	struct list_head resampler_link;
 	struct eventfd_ctx *resamplefd;
 	bool resampler_retired;
+	bool bypass_held;
+	bool bypass_waits;
 
 	struct kvm_kernel_irq_routing_entry irq_entry;
 	unsigned long irq_generation;
 	struct irq_bypass_consumer consumer;
 	struct irq_bypass_producer *producer;
-	bool bypass_held;
-	bool bypass_waits;
 	struct list_head bypass_link;
-
-	const void *batch;
-	struct kvm_kernel_irqfd *successor;
 };
 
 #endif /* __LINUX_KVM_IRQFD_H */

@@ -251,15 +251,17 @@ kvm_arch_irqfd_level_retire(struct kvm *kvm,
 #endif
 
 /**
- * kvm_arch_irqfd_level_rerouted - the routing table is a new one
+ * kvm_arch_irqfd_level_rerouted - user space has set the routes of a GSI
  * @kvm: the VM
+ * @gsi: the GSI
  *
- * Context: kvm->irq_lock and a read section of kvm->irq_srcu.
+ * Context: kvm->irq_lock.
  */
 #ifdef CONFIG_HAVE_KVM_ARCH_IRQFD_LEVEL
-void kvm_arch_irqfd_level_rerouted(struct kvm *kvm);
+void kvm_arch_irqfd_level_rerouted(struct kvm *kvm, unsigned int gsi);
 #else
-static inline void kvm_arch_irqfd_level_rerouted(struct kvm *kvm)
+static inline void kvm_arch_irqfd_level_rerouted(struct kvm *kvm,
+						 unsigned int gsi)
 {
 }
 #endif

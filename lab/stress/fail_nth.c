@@ -28,6 +28,7 @@
 #include <unistd.h>
 #include <linux/kvm.h>
 #include <linux/kvm_eventfd_batch.h>
+#include <linux/kvm_gsi_routes.h>
 #include <linux/kvm_iosignalfd.h>
 #include <linux/kvm_irqfd_control.h>
 #include <sys/eventfd.h>
@@ -136,7 +137,10 @@ static int zone(unsigned long request, uint64_t addr)
 	return ioctl(vm, request, &args);
 }
 
-static int set_routes(unsigned int nr_msis)
+#define FIRST_DATA	0x40
+
+/* @data is that of GSI 0, if it were an MSI. */
+static int set_routes(unsigned int nr_msis, uint32_t data)
 {
 	struct {
 		struct kvm_irq_routing head;
@@ -155,7 +159,7 @@ static int set_routes(unsigned int nr_msis)
 		} else {
 			e->type = KVM_IRQ_ROUTING_MSI;
 			e->u.msi.address_lo = 0xfee00000;
-			e->u.msi.data = 0x40 + i;
+			e->u.msi.data = data + i;
 		}
 	}
 	table.head.nr = i;
@@ -211,7 +215,7 @@ static void create_vm(void)
 	witness_bell = get_eventfd(0);
 	witness_irqfd = get_eventfd(0);
 	if (iosignalfd(witness_bell, WITNESS_PORT, 1, KVM_IOEVENTFD_FLAG_PIO, 0) ||
-	    irqfd(witness_irqfd, WITNESS_GSI, 0, 0) || set_routes(8))
+	    irqfd(witness_irqfd, WITNESS_GSI, 0, 0) || set_routes(8, FIRST_DATA))
 		die("witnesses");
 
 	efd = get_eventfd(COUNTED);
@@ -622,9 +626,73 @@ static void with_zones(void)
 			die("a coalesced zone");
 }
 
+/* None of the MSIs has the route that it has. */
 static int route(void)
 {
-	return set_routes(60);
+	static uint32_t data = FIRST_DATA;
+
+	data ^= 0x80;
+	return set_routes(60, data);
+}
+
+static int set_some_routes(const struct kvm_irq_routing_entry *entries, uint32_t nr)
+{
+	struct kvm_gsi_routes args = {
+		.entries = (uintptr_t)entries, .entry_size = sizeof(*entries),
+		.nr = nr,
+	};
+
+	return ioctl(vm, KVM_SET_GSI_ROUTES, &args);
+}
+
+/* Replace, remove and add; the last one is far from all others. */
+static int route_some(void)
+{
+	static const struct kvm_irq_routing_entry entries[] = {
+		{ .gsi = MSI_GSI, .type = KVM_IRQ_ROUTING_MSI, .u.msi.data = 1 },
+		{ .gsi = MSI_GSI + 1, .type = KVM_GSI_ROUTE_NONE },
+		{ .gsi = 3, .type = KVM_IRQ_ROUTING_IRQCHIP,
+		  .u.irqchip = { KVM_IRQCHIP_IOAPIC, 4 } },
+		{ .gsi = 3, .type = KVM_IRQ_ROUTING_IRQCHIP,
+		  .u.irqchip = { KVM_IRQCHIP_PIC_MASTER, 4 } },
+		{ .gsi = MSI_GSI + 2, .type = KVM_IRQ_ROUTING_MSI, .u.msi.data = 1 },
+		{ .gsi = 100000, .type = KVM_IRQ_ROUTING_MSI, .u.msi.data = 1 },
+	};
+
+	return set_some_routes(entries, ARRAY_SIZE(entries));
+}
+
+static int route_away(void)
+{
+	static const struct kvm_irq_routing_entry entries[] = {
+		{ .gsi = MSI_GSI, .type = KVM_GSI_ROUTE_NONE },
+		{ .gsi = MSI_GSI + 1, .type = KVM_GSI_ROUTE_NONE },
+		{ .gsi = 3, .type = KVM_GSI_ROUTE_NONE },
+		{ .gsi = 4, .type = KVM_GSI_ROUTE_NONE },
+	};
+
+	return set_some_routes(entries, ARRAY_SIZE(entries));
+}
+
+/* Has MSI_GSI's irqfd the route that it had? */
+static bool routed_as_before(void)
+{
+	char path[100], line[200], want[20];
+	bool found = false;
+	FILE *f;
+
+	if (eventfd_write(efd, 1))
+		die("eventfd_write");
+	snprintf(want, sizeof(want), ":0x%x ", FIRST_DATA + MSI_GSI);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/irqfds",
+		 getpid(), vm);
+	f = fopen(path, "r");
+	if (!f)
+		die(path);
+	while (fgets(line, sizeof(line), f))
+		found |= strstr(line, "gsi=24 ") && strstr(line, want);
+	fclose(f);
+	return found || wrong("its route has changed");
 }
 
 /* A VM with one of each registration, besides the VM with the witnesses. */
@@ -754,6 +822,8 @@ static const struct scenario scenarios[] = {
 	TAKES("bus.add_range", NULL, add_zone, NULL),
 	TAKES("bus.add_range_to_others", with_zones, add_zone, NULL),
 	GIVES_BACK("bus.drop_range", with_zones, drop_zone),
+	TAKES("route.some", with_msi, route_some, routed_as_before),
+	GIVES_BACK("route.away", with_msi, route_away),
 	REPEATS("vm.route", route),
 	REPEATS("vm.create", create_other),
 	GIVES_BACK("vm.close", with_other_vm, close_other),

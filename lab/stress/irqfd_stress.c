@@ -35,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/kvm.h>
+#include <linux/kvm_gsi_routes.h>
 #include <linux/kvm_irqfd_control.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -430,8 +431,32 @@ static int set_routes(int vm, bool pins, bool sparse)
 	return ioctl(vm, KVM_SET_GSI_ROUTING, &table);
 }
 
+/* Some GSIs, each once, the last of them far away. */
+static int set_some_routes(int vm)
+{
+	struct kvm_irq_routing_entry entries[8];
+	struct kvm_gsi_routes args = {
+		.entries = (uintptr_t)entries, .entry_size = sizeof(entries[0]),
+		.nr = 1 + rnd(8),
+	};
+	uint32_t i, first = rnd(NR_PINS + NR_MSIS - 8);
+
+	for (i = 0; i < args.nr; i++) {
+		entries[i] = some_route(i == 7 ? 1000 * (1 + rnd(8)) : first + i);
+		if (one_in(4))
+			entries[i] = (struct kvm_irq_routing_entry) {
+				.gsi = entries[i].gsi, .type = KVM_GSI_ROUTE_NONE,
+			};
+	}
+	return ioctl(vm, KVM_SET_GSI_ROUTES, &args);
+}
+
 static void do_route(struct tally *tally)
 {
+	if (one_in(2)) {
+		count(tally, set_some_routes(some_vm()));
+		return;
+	}
 	count(tally, set_routes(some_vm(), !one_in(3), one_in(2)));
 }
 

@@ -344,6 +344,24 @@ void tiny_route_msi(struct tiny_routes *routes, uint32_t gsi)
 	};
 }
 
+void tiny_route_none(struct tiny_routes *routes, uint32_t gsi)
+{
+	*add_route(routes) = (struct kvm_irq_routing_entry) {
+		.gsi = gsi, .type = KVM_GSI_ROUTE_NONE,
+	};
+}
+
+int tiny_set_gsi_routes(int vm, const struct kvm_irq_routing_entry *entries,
+			uint32_t nr)
+{
+	struct kvm_gsi_routes args = {
+		.entries = (uintptr_t)entries, .entry_size = sizeof(*entries),
+		.nr = nr,
+	};
+
+	return ioctl(vm, KVM_SET_GSI_ROUTES, &args);
+}
+
 static void register_bells(int vm, int fd, int fd_too, uint32_t pio,
 			   uint64_t base)
 {

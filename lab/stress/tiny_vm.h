@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <linux/kvm.h>
+#include <linux/kvm_gsi_routes.h>
 #include <linux/kvm_iosignalfd.h>
 #include <linux/kvm_irqfd_control.h>
 
@@ -93,6 +94,11 @@ struct tiny_routes {
 /* Route to the IOAPIC's pin, and with @pic to the PIC's if GSI has one. */
 void tiny_route_pin(struct tiny_routes *routes, uint32_t gsi, bool pic);
 void tiny_route_msi(struct tiny_routes *routes, uint32_t gsi);
+/* To nowhere; for KVM_SET_GSI_ROUTES alone. */
+void tiny_route_none(struct tiny_routes *routes, uint32_t gsi);
+/* KVM_SET_GSI_ROUTES: 0, or -1 with errno. */
+int tiny_set_gsi_routes(int vm, const struct kvm_irq_routing_entry *entries,
+			uint32_t nr);
 
 /*
  * Make one of each kind of registration on a VM with a full irqchip, with these

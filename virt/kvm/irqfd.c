@@ -1056,6 +1056,7 @@ struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *ar
 					   wait_queue_head_t **busy)
 {
 	struct kvm_kernel_irqfd *irqfd;
+	struct kvm_gsi *routing;
 	int ret;
 
 	*busy = NULL;
@@ -1069,9 +1070,14 @@ struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *ar
 	if (!file)
 		return ERR_PTR(-EBADF);
 
+	routing = kvm_gsi_get(kvm, args->gsi);
+	if (!routing)
+		return ERR_PTR(-ENOMEM);
+
 	irqfd = irqfd_alloc(kvm, file, args);
 	if (IS_ERR(irqfd))
 		return irqfd;
+	irqfd->routing = routing;
 	irqfd->batch = batch;
 
 	spin_lock_irq(&kvm->irqfds.lock);
@@ -1165,7 +1171,7 @@ int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 void kvm_irqfd_init_vm(struct kvm *kvm)
 {
 	spin_lock_init(&kvm->irqfds.lock);
-	INIT_LIST_HEAD(&kvm->irqfds.bypassed);
+	kvm_gsi_init(&kvm->irqfds.unrouted, U32_MAX);
 	init_llist_head(&kvm->irqfds.hung_up);
 	INIT_WORK(&kvm->irqfds.shutdown, irqfd_shutdown_work);
 	kvm_irqfd_lane_init_vm(kvm);

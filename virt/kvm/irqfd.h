@@ -90,6 +90,25 @@ static inline void kvm_irqfd_count(struct kvm_irqfd_count *count, bool delivered
 		count->undeliverable++;
 }
 
+/**
+ * kvm_irqfd_map - look up an irqfd's routes
+ * @irqfd: the irqfd
+ * @kvm: its VM
+ * @routes: room for KVM_NR_IRQCHIPS
+ *
+ * Context: a read section of kvm->irq_srcu.
+ * Return: how many there are.
+ */
+static inline int kvm_irqfd_map(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
+				struct kvm_kernel_irq_routing_entry *routes)
+{
+#ifdef CONFIG_HAVE_KVM_IRQ_ROUTING
+	return kvm_gsi_map(kvm, irqfd->routing, routes);
+#else
+	return kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
+#endif
+}
+
 void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm);
 
 void kvm_irqfd_defer(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm);
@@ -107,7 +126,9 @@ void kvm_irqfd_bypass_stop(struct kvm_kernel_irqfd *irqfd);
 bool kvm_irqfd_bypass_hold(struct kvm_kernel_irqfd *irqfd);
 bool kvm_irqfd_bypass_release(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_bypass_reconnect(struct kvm_kernel_irqfd *irqfd);
-bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi);
+bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi,
+		       struct kvm_gsi *routing);
+void kvm_irqfd_bypass_rerouted(struct kvm *kvm, struct kvm_gsi *gsi);
 
 void kvm_irqfd_stats_init_vm(struct kvm *kvm);
 void kvm_irqfd_stats_add(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
@@ -122,7 +143,7 @@ void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi);
-void kvm_irqfd_level_rerouted(struct kvm *kvm);
+void kvm_irqfd_level_rerouted(struct kvm *kvm, unsigned int gsi);
 #else
 static inline void kvm_irqfd_init_vm(struct kvm *kvm)
 {

@@ -11,11 +11,11 @@
  * Which lock protects what
  * ------------------------
  * The bypass manager connects and disconnects under its own mutex, so there is one
- * producer at a time.  The routing table changes under kvm->irq_lock.  Both sides
- * look at kvm->irqfds.lock's data: which producers are connected, and of which
- * table's route each one's hardware has been told.
+ * producer at a time.  A GSI's routes change under kvm->irq_lock.  Both sides look at
+ * kvm->irqfds.lock's data: which producers are connected, and which of the GSI's routes
+ * each one's hardware has been told.
  *
- *	not on the list		no producer, or one that waits: @bypass_waits
+ *	not on the GSI's list	no producer, or one that waits: @bypass_waits
  *	on it, no @producer	being connected: a new route is noted, so that none
  *				is missed, and not yet given to the hardware
  *	on it, @producer	connected: a new route is given to the hardware
@@ -39,7 +39,7 @@
 
 #if IS_ENABLED(CONFIG_HAVE_KVM_IRQ_BYPASS)
 
-/* So many irqfds are told of a new table before interrupts are on for a moment. */
+/* So many irqfds are told of a new route before interrupts are on for a moment. */
 #define TELL_AT_ONCE	16
 
 void __weak kvm_arch_irq_bypass_stop(struct irq_bypass_consumer *cons)
@@ -70,12 +70,12 @@ static void irqfd_note_route(struct kvm_kernel_irqfd *irqfd)
 
 	lockdep_assert_held(&kvm->irqfds.lock);
 
+	/* Pairs with irq_put_in_place(), whose store is not under this lock. */
+	irqfd->irq_generation = smp_load_acquire(&irqfd->routing->generation);
 	/*
-	 * Pairs with kvm_irq_routing_update(), whose store is not under this lock.
 	 * The route may be newer than the generation, and is given once more then.
 	 * It can't be older, and so it can't be missed.
 	 */
-	irqfd->irq_generation = smp_load_acquire(&kvm->irqfds.generation);
 	if (kvm_irq_map_gsi(kvm, routes, irqfd->gsi) == 1)
 		irqfd->irq_entry = routes[0];
 	else
@@ -97,8 +97,10 @@ static int irqfd_add_producer(struct irq_bypass_consumer *cons,
 	if (held) {
 		irqfd->bypass_waits = true;
 	} else {
+		list_add_tail(&irqfd->bypass_link, &irqfd->routing->bypassed);
+		/* Pairs with kvm_irqfd_bypass_rerouted(): it sees the irqfd, or this its route. */
+		smp_mb();
 		irqfd_note_route(irqfd);
-		list_add_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
 	}
 	spin_unlock_irq(&kvm->irqfds.lock);
 	srcu_read_unlock(&kvm->irq_srcu, idx);
@@ -247,13 +249,13 @@ void kvm_irqfd_bypass_reconnect(struct kvm_kernel_irqfd *irqfd)
 }
 
 /* The first whose producer hasn't got the new route: those that have stand behind. */
-static struct kvm_kernel_irqfd *irqfd_next_to_tell(struct kvm *kvm)
+static struct kvm_kernel_irqfd *irqfd_next_to_tell(struct kvm_gsi *gsi)
 {
 	struct kvm_kernel_irqfd *irqfd;
 
-	irqfd = list_first_entry_or_null(&kvm->irqfds.bypassed,
+	irqfd = list_first_entry_or_null(&gsi->bypassed,
 					 struct kvm_kernel_irqfd, bypass_link);
-	if (!irqfd || irqfd->irq_generation == kvm->irqfds.generation)
+	if (!irqfd || irqfd->irq_generation == gsi->generation)
 		return NULL;
 
 	return irqfd;
@@ -282,15 +284,32 @@ static void irqfd_tell_producer(struct kvm_kernel_irqfd *irqfd)
 				      false);
 }
 
-static void irqfd_tell_producers(struct kvm *kvm)
+/**
+ * kvm_irqfd_bypass_rerouted - a GSI has new routes
+ * @kvm: the VM
+ * @gsi: the GSI
+ *
+ * An irqfd that injects compares the generation.  Producers that bypass one don't: they
+ * are told here.
+ * Context: kvm->irq_lock, with the new routes in place; the caller waits for a grace
+ * period of kvm->irq_srcu before it frees the old ones.
+ */
+void kvm_irqfd_bypass_rerouted(struct kvm *kvm, struct kvm_gsi *gsi)
 {
 	struct kvm_kernel_irqfd *irqfd;
 	int n = 0;
 
+	lockdep_assert_held(&kvm->irq_lock);
+
+	/* Pairs with irqfd_add_producer(). */
+	smp_mb();
+	if (list_empty(&gsi->bypassed))
+		return;
+
 	spin_lock_irq(&kvm->irqfds.lock);
-	while ((irqfd = irqfd_next_to_tell(kvm))) {
+	while ((irqfd = irqfd_next_to_tell(gsi))) {
 		irqfd_tell_producer(irqfd);
-		list_move_tail(&irqfd->bypass_link, &kvm->irqfds.bypassed);
+		list_move_tail(&irqfd->bypass_link, &gsi->bypassed);
 		if (++n % TELL_AT_ONCE == 0) {
 			spin_unlock_irq(&kvm->irqfds.lock);
 			cond_resched();
@@ -322,7 +341,7 @@ void kvm_irqfd_bypass_reconnect(struct kvm_kernel_irqfd *irqfd)
 {
 }
 
-static void irqfd_tell_producers(struct kvm *kvm)
+void kvm_irqfd_bypass_rerouted(struct kvm *kvm, struct kvm_gsi *gsi)
 {
 }
 #endif /* CONFIG_HAVE_KVM_IRQ_BYPASS */
@@ -331,12 +350,14 @@ static void irqfd_tell_producers(struct kvm *kvm)
  * kvm_irqfd_set_gsi - have an irqfd interrupt another GSI from now on
  * @irqfd: the irqfd, LIVE, no level irqfd, with nothing left to work
  * @gsi: the GSI
+ * @routing: what the VM has of it
  *
  * A producer that comes later is connected by this GSI.
  * Context: the eventfd's wait queue lock is held.
  * Return: false if a producer is connected by the former one; nothing has changed then.
  */
-bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi)
+bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi,
+		       struct kvm_gsi *routing)
 {
 	struct kvm *kvm = irqfd->kvm;
 	bool connected;
@@ -345,8 +366,10 @@ bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi)
 
 	spin_lock(&kvm->irqfds.lock);
 	connected = !list_empty(&irqfd->bypass_link);
-	if (!connected)
+	if (!connected) {
 		irqfd->gsi = gsi;
+		irqfd->routing = routing;
+	}
 	spin_unlock(&kvm->irqfds.lock);
 
 	if (connected)
@@ -356,23 +379,4 @@ bool kvm_irqfd_set_gsi(struct kvm_kernel_irqfd *irqfd, int gsi)
 	irqfd->route.generation = 0;
 
 	return true;
-}
-
-/**
- * kvm_irq_routing_update - the VM has a new routing table
- * @kvm: the VM
- *
- * An irqfd that injects compares the generation.  Producers that bypass an irqfd, and
- * level irqfds that wait for a route, don't: they are told here.
- * Context: kvm->irq_lock, with the new table in place; the caller waits for a
- * grace period of kvm->irq_srcu before it frees the old one.
- */
-void kvm_irq_routing_update(struct kvm *kvm)
-{
-	lockdep_assert_held(&kvm->irq_lock);
-
-	/* Pairs with irqfd_resolve(): a reader of this generation sees its table. */
-	smp_store_release(&kvm->irqfds.generation, kvm->irqfds.generation + 1);
-	irqfd_tell_producers(kvm);
-	kvm_irqfd_level_rerouted(kvm);
 }

@@ -46,7 +46,9 @@ struct irqfd_control {
 	poll_table pt;
 	struct kvm *kvm;
 	u32 op;
+	/* Of a move: where to. */
 	int gsi;
+	struct kvm_gsi *routing;
 	/* -EAGAIN: another call works on the irqfd of @wqh. */
 	int ret;
 	bool pending;
@@ -89,7 +91,7 @@ static bool irqfd_move(struct irqfd_control *c, struct kvm_kernel_irqfd *irqfd)
 {
 	if (irqfd->gsi == c->gsi)
 		return true;
-	if (kvm_irqfd_idle(irqfd) && kvm_irqfd_set_gsi(irqfd, c->gsi))
+	if (kvm_irqfd_idle(irqfd) && kvm_irqfd_set_gsi(irqfd, c->gsi, c->routing))
 		return true;
 
 	kvm_irqfd_hold_events(irqfd);
@@ -153,7 +155,7 @@ static bool irqfd_finish_move(struct irqfd_control *c, int ret)
 
 	/* No producer is connected, as they are held back. */
 	if (!ret)
-		kvm_irqfd_set_gsi(irqfd, c->gsi);
+		kvm_irqfd_set_gsi(irqfd, c->gsi, c->routing);
 
 	return !irqfd->masked && kvm_irqfd_bypass_release(irqfd);
 }
@@ -246,6 +248,11 @@ static int irqfd_control_one(struct kvm *kvm, u32 op,
 	struct irqfd_control c = { .kvm = kvm, .op = op, .gsi = one->gsi };
 	int ret;
 
+	if (op == KVM_IRQFD_CONTROL_MOVE) {
+		c.routing = kvm_gsi_get(kvm, one->gsi);
+		if (!c.routing)
+			return -ENOMEM;
+	}
 	ret = irqfd_control_fd(&c, one->fd);
 	*pending = c.pending;
 
@@ -310,8 +317,8 @@ static int irqfd_control_all(struct kvm *kvm, const struct kvm_irqfd_control *ar
  * Return: how many irqfds are done; if none, what the first one failed with: -EBADF for
  * an fd that isn't open; -EINVAL for one that isn't an eventfd, and for a level irqfd;
  * -ENOENT if the eventfd has no irqfd of this VM; -EINTR when a fatal signal has come
- * (the irqfd has the mask then, but not the new GSI).  With nothing done, also -EFAULT;
- * -E2BIG for an argument that has more than is known here; -EINVAL for one that is too
+ * (the irqfd has the mask then, but not the new GSI); -ENOMEM.  With nothing done, also
+ * -EFAULT; -E2BIG for an argument that has more than is known here; -EINVAL for one that is too
  * short, no irqfds, and an operation or a flag that isn't known.  -EFAULT for @pending
  * comes after irqfds were done.
  */

@@ -15,12 +15,13 @@
  * irqfd has done so.  So no wake-up uses the VM after that, and a wake-up needs no
  * read section for the pointer.
  *
- * After KVM_SET_GSI_ROUTING nothing goes by an old route
- * ------------------------------------------------------
+ * After a change of a GSI's routes nothing goes by an old one
+ * -----------------------------------------------------------
  * Every injection is in a read section of kvm->irq_srcu that begins before the look at
- * the routing table, or at its generation, and ends after delivery.
- * KVM_SET_GSI_ROUTING puts the new table in place, begins a new generation and waits
- * for these sections.  So it needn't tell any irqfd of the new table.
+ * the GSI's routes, or at their generation, and ends after delivery.  A change
+ * (irq_routes.c) puts the new routes in place, begins a new generation and waits for
+ * these sections.  So it needn't tell any irqfd of them, and irqfds of other GSIs don't
+ * notice.
  *
  * No such section waits for user space, because user space may be waiting in
  * KVM_SET_GSI_ROUTING.  A lane's worker brings missing memory in between two sections,
@@ -43,15 +44,15 @@ int __weak kvm_arch_set_irq_inatomic(struct kvm_kernel_irq_routing_entry *e,
 	return -EWOULDBLOCK;
 }
 
-/* The table's generation is read first: the routes may be newer, never older. */
+/* The GSI's generation is read first: the routes may be newer, never older. */
 static noinline void irqfd_resolve(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 {
 	struct kvm_irqfd_route *route = &irqfd->route;
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 
-	/* Pairs with kvm_irq_routing_update(). */
-	route->generation = smp_load_acquire(&kvm->irqfds.generation);
-	route->nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
+	/* Pairs with irq_put_in_place(). */
+	route->generation = smp_load_acquire(&irqfd->routing->generation);
+	route->nr = kvm_irqfd_map(irqfd, kvm, routes);
 	if (route->nr)
 		route->entry = routes[0];
 	/* Lines are another matter: irqfd_set_lines_in_wakeup(). */
@@ -77,14 +78,14 @@ static int irqfd_set_lines(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm,
 }
 
 /*
- * They are looked up again, in the same read section.  So they are those of the table
- * that is in place, or of one that KVM_SET_GSI_ROUTING is replacing and waits for this.
+ * They are looked up again, in the same read section.  So they are those that are in
+ * place, or that a change is replacing, which waits for this.
  */
 static noinline int irqfd_set_several_lines(struct kvm_kernel_irqfd *irqfd,
 					    struct kvm *kvm)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
-	int nr = kvm_irq_map_gsi(kvm, routes, irqfd->gsi);
+	int nr = kvm_irqfd_map(irqfd, kvm, routes);
 
 	/* The worker counts an edge as lost, and has a raise wait for a route. */
 	return nr ? irqfd_set_lines(irqfd, kvm, routes, nr) : -EWOULDBLOCK;
@@ -124,7 +125,7 @@ void kvm_irqfd_event(struct kvm_kernel_irqfd *irqfd, struct kvm *kvm)
 
 	idx = srcu_read_lock(&kvm->irq_srcu);
 
-	if (unlikely(route->generation != READ_ONCE(kvm->irqfds.generation)))
+	if (unlikely(route->generation != READ_ONCE(irqfd->routing->generation)))
 		irqfd_resolve(irqfd, kvm);
 
 	if (likely(route->in_wakeup)) {

@@ -385,8 +385,6 @@ void kvm_irqfd_lane_init_vm(struct kvm *kvm)
 	struct kvm_irqfd_lane *lane;
 	int i;
 
-	/* No route is of generation 0. */
-	kvm->irqfds.generation = 1;
 	for (i = 0; i < KVM_IRQFD_LANES; i++) {
 		lane = &kvm->irqfds.lanes[i];
 		lane->nr = i;

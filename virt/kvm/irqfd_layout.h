@@ -27,17 +27,17 @@
  */
 static inline void kvm_irqfd_assert_layout(void)
 {
-	ASSERT_IN_VM(event, generation);
 	ASSERT_IN_VM(event, resamplers);
 	ASSERT_IN_VM(work, lanes);
-	BUILD_BUG_ON(LINE_IN_VM(generation) == LINE_IN_VM(lanes));
-	BUILD_BUG_ON(LINE_IN_VM(generation) == LINE_IN_VM(lock));
+	BUILD_BUG_ON(LINE_IN_VM(resamplers) == LINE_IN_VM(lanes));
+	BUILD_BUG_ON(LINE_IN_VM(resamplers) == LINE_IN_VM(lock));
 	BUILD_BUG_ON(LINE_IN_VM(lanes[KVM_IRQFD_LANES]) == LINE_IN_VM(lock));
 
 	ASSERT_IN_IRQFD(event, wait);
 	ASSERT_IN_IRQFD(event, vm);
 	ASSERT_IN_IRQFD(event, eventfd);
 	ASSERT_IN_IRQFD(event, wqh);
+	ASSERT_IN_IRQFD(event, routing);
 	ASSERT_IN_IRQFD(event, route);
 	ASSERT_IN_IRQFD(event, at_once);
 	ASSERT_IN_IRQFD(event, deferred);

@@ -39,7 +39,7 @@
 
 /*
  * In kvm_irqfd_resampler.flags: a raise or an acknowledge waits for a route.  Only a new
- * routing table clears it, after which the irqfds are told.  A raise that has found a
+ * route of the GSI clears it, after which the irqfds are told.  A raise that has found a
  * route can't: an acknowledge of the same message may be what set it.
  */
 #define RESAMPLER_STRANDED	0
@@ -283,39 +283,43 @@ void kvm_irqfd_level_strand(struct kvm *kvm, unsigned int gsi)
 	smp_mb();
 }
 
-/**
- * kvm_irqfd_level_rerouted - the VM has a new routing table
- * @kvm: the VM
- *
- * Context: kvm->irq_lock, with the new table in place.
- */
-void kvm_irqfd_level_rerouted(struct kvm *kvm)
+/* Those that wait for a route, if there is one now. */
+static noinline void irqfd_tell_stranded(struct kvm *kvm, unsigned int gsi)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 	struct kvm_irqfd_resampler *resampler;
-	unsigned long gsi;
-	int idx, level_idx;
+	int idx;
 
-	lockdep_assert_held(&kvm->irq_lock);
-
-	/*
-	 * Either a raise finds the new table, or it is found stranded here; if
-	 * both, the irqfds are told once too often, which does no harm.
-	 */
-	smp_mb();
-
-	idx = srcu_read_lock(&kvm->irq_srcu);
-	kvm_arch_irqfd_level_rerouted(kvm);
-	level_idx = srcu_read_lock(&kvm_irqfd_srcu);
-	xa_for_each(&kvm->irqfds.resamplers, gsi, resampler) {
-		if (!test_bit(RESAMPLER_STRANDED, &resampler->flags) ||
-		    !kvm_irq_map_gsi(kvm, routes, gsi))
-			continue;
+	idx = srcu_read_lock(&kvm_irqfd_srcu);
+	resampler = xa_load(&kvm->irqfds.resamplers, gsi);
+	if (resampler && test_bit(RESAMPLER_STRANDED, &resampler->flags) &&
+	    kvm_irq_map_gsi(kvm, routes, gsi)) {
 		clear_bit(RESAMPLER_STRANDED, &resampler->flags);
 		irqfd_resample_all(resampler);
 	}
-	srcu_read_unlock(&kvm_irqfd_srcu, level_idx);
-	srcu_read_unlock(&kvm->irq_srcu, idx);
+	srcu_read_unlock(&kvm_irqfd_srcu, idx);
+}
+
+/**
+ * kvm_irqfd_level_rerouted - user space has set the routes of a GSI
+ * @kvm: the VM
+ * @gsi: the GSI
+ *
+ * Context: kvm->irq_lock, with these routes in place.
+ */
+void kvm_irqfd_level_rerouted(struct kvm *kvm, unsigned int gsi)
+{
+	lockdep_assert_held(&kvm->irq_lock);
+
+	/*
+	 * Either a raise finds the new routes, or it is found stranded here; if
+	 * both, the irqfds are told once too often, which does no harm.
+	 */
+	smp_mb();
+	kvm_arch_irqfd_level_rerouted(kvm, gsi);
+	/* Without a lock: what is attached after this raises after this. */
+	if (!data_race(xa_empty(&kvm->irqfds.resamplers)))
+		irqfd_tell_stranded(kvm, gsi);
 }
 
 static struct kvm_irqfd_resampler *irqfd_add_resampler(struct kvm *kvm,

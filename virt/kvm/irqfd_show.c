@@ -75,7 +75,7 @@ static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
 	line.from_work.undeliverable =
 		READ_ONCE(irqfd->from_work.undeliverable);
 	line.stale = line.route.generation &&
-		     line.route.generation != READ_ONCE(kvm->irqfds.generation);
+		     line.route.generation != READ_ONCE(irqfd->routing->generation);
 
 	seq_printf(m, "gsi=%u route=", line.gsi);
 	irqfd_show_route(m, &line.route);

@@ -252,25 +252,28 @@ void kvm_arch_irqfd_level_retire(struct kvm *kvm,
  * An entry that is made an edge loses its remote IRR: some guests end an
  * interrupt by that.
  */
-void kvm_arch_irqfd_level_rerouted(struct kvm *kvm)
+static noinline void split_rerouted(struct kvm *kvm, unsigned int gsi)
 {
 	struct kvm_kernel_irq_routing_entry routes[KVM_NR_IRQCHIPS];
 	struct kvm_split_level *split = kvm->arch.split_level;
-	unsigned int pin;
 
-	if (!split || split_nothing_in_service(split))
+	if (!kvm_irq_map_gsi(kvm, routes, gsi) ||
+	    routes[0].type != KVM_IRQ_ROUTING_MSI)
 		return;
 
 	spin_lock(&split->lock);
-	for_each_set_bit(pin, split->in_service, SPLIT_MAX_PINS) {
-		if (!kvm_irq_map_gsi(kvm, routes, pin) ||
-		    routes[0].type != KVM_IRQ_ROUTING_MSI ||
-		    !split->sent[pin].irq.trig_mode || split_is_level(kvm, &routes[0]))
-			continue;
-		__clear_bit(pin, split->in_service);
-		kvm_irqfd_level_strand(kvm, pin);
+	if (test_bit(gsi, split->in_service) && split->sent[gsi].irq.trig_mode &&
+	    !split_is_level(kvm, &routes[0])) {
+		__clear_bit(gsi, split->in_service);
+		kvm_irqfd_level_strand(kvm, gsi);
 	}
 	spin_unlock(&split->lock);
+}
+
+void kvm_arch_irqfd_level_rerouted(struct kvm *kvm, unsigned int gsi)
+{
+	if (split_is_pin(kvm, gsi))
+		split_rerouted(kvm, gsi);
 }
 
 /* What has no route is masked, and waits for one. */

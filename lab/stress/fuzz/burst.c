@@ -119,6 +119,10 @@ static int burst_reroute(void)
 	}
 	tiny_route_msi(&routes, STEADY_GSI);
 	routes.entries[routes.head.nr - 1].u.msi.data = STEADY_VECTOR + rnd(2);
+	/* The others' routes stay then. */
+	if (one_in(2))
+		return tiny_set_gsi_routes(burst.vm.fd, routes.entries,
+					   routes.head.nr);
 	return ioctl(burst.vm.fd, KVM_SET_GSI_ROUTING, &routes);
 }
 

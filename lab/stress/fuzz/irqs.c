@@ -166,6 +166,27 @@ void do_control(void)
 		settle(vm);
 }
 
+/* Have a GSI lead to its pins, to its MSI or nowhere. */
+static void pick_route(struct vm *vm, uint32_t gsi, struct tiny_routes *routes)
+{
+	bool any = !one_in(6), pin = pin_exists(vm, gsi) && !one_in(4);
+
+	/* Level pins keep their route, because of level irqfds. */
+	if (is_level(gsi)) {
+		any = true;
+		pin = pin_exists(vm, gsi);
+	}
+	vm->pin_route[gsi] = any && pin;
+	vm->msi_route[gsi] = any && !pin;
+	/* The second of two injections may still come by the new route. */
+	if (vm->msi_route[gsi] && vm->may[PIN_VECTOR(gsi)])
+		vm->may[MSI_VECTOR(gsi)] = true;
+	if (vm->pin_route[gsi])
+		tiny_route_pin(routes, gsi, one_in(3));
+	if (vm->msi_route[gsi])
+		tiny_route_msi(routes, gsi);
+}
+
 void do_routes(void)
 {
 	struct vm *vm = some_vm();
@@ -177,28 +198,47 @@ void do_routes(void)
 	/* Deferred injections use the routes at the time of the work: settle them first. */
 	settle(vm);
 	say("VM %zd: routes", vm - vms);
-	for (gsi = 0; gsi < NR_GSIS; gsi++) {
-		bool any = !one_in(6), pin = pin_exists(vm, gsi) && !one_in(4);
-
-		/* Level pins keep their route, because of level irqfds. */
-		if (is_level(gsi)) {
-			any = true;
-			pin = pin_exists(vm, gsi);
-		}
-		vm->pin_route[gsi] = any && pin;
-		vm->msi_route[gsi] = any && !pin;
-		/* The second of two injections may still come by the new route. */
-		if (vm->msi_route[gsi] && vm->may[PIN_VECTOR(gsi)])
-			vm->may[MSI_VECTOR(gsi)] = true;
-		if (vm->pin_route[gsi])
-			tiny_route_pin(&routes, gsi, one_in(3));
-		if (vm->msi_route[gsi])
-			tiny_route_msi(&routes, gsi);
-	}
+	for (gsi = 0; gsi < NR_GSIS; gsi++)
+		pick_route(vm, gsi, &routes);
 	vm->routes = routes;
 	vm->routed = true;
 	expect("KVM_SET_GSI_ROUTING",
 	       ioctl(vm->tiny.fd, KVM_SET_GSI_ROUTING, &routes), 0);
+}
+
+/* One to three GSIs' routes; the others' stay. */
+void do_some_routes(void)
+{
+	struct tiny_routes named = {}, all = {};
+	unsigned int i, first, nr = 1 + rnd(3);
+	struct vm *vm = some_vm();
+	bool chosen[NR_GSIS] = {};
+	uint32_t gsi;
+
+	/* Nobody knows what the irqchip's default table has. */
+	if (!vm->open || !vm->routed)
+		return;
+	settle(vm);
+	say("VM %zd: %u routes", vm - vms, nr);
+	while (nr--)
+		chosen[rnd(NR_GSIS)] = true;
+
+	for (i = 0; i < vm->routes.head.nr; i++)
+		if (!chosen[vm->routes.entries[i].gsi])
+			all.entries[all.head.nr++] = vm->routes.entries[i];
+	for (gsi = 0; gsi < NR_GSIS; gsi++) {
+		if (!chosen[gsi])
+			continue;
+		first = all.head.nr;
+		pick_route(vm, gsi, &all);
+		for (i = first; i < all.head.nr; i++)
+			named.entries[named.head.nr++] = all.entries[i];
+		if (first == all.head.nr)
+			tiny_route_none(&named, gsi);
+	}
+	vm->routes = all;
+	expect("KVM_SET_GSI_ROUTES",
+	       tiny_set_gsi_routes(vm->tiny.fd, named.entries, named.head.nr), 0);
 }
 
 void do_interrupts(void)

@@ -93,6 +93,7 @@ static const struct {
 	{ do_new, 300 },
 	{ do_dup, 300 },
 	{ do_routes, 20 },
+	{ do_some_routes, 40 },
 	{ do_zone, 100 },
 	{ do_memslot, 40 },
 	{ do_interrupts, 100 },

@@ -182,6 +182,7 @@ void do_assign_irqfd(void);
 void do_deassign_irqfd(void);
 void do_control(void);
 void do_routes(void);
+void do_some_routes(void);
 void do_interrupts(void);
 void do_mask(void);
 void do_acknowledge(void);

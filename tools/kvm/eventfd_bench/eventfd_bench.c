@@ -34,6 +34,7 @@ static const struct group {
 	{ "signal", bench_signal, "what a signal costs until it is in the vCPU's APIC", false },
 	{ "batch", bench_batch, "N operations in one call, and one by one", false },
 	{ "control", bench_control, "masking and moving one of N irqfds", false },
+	{ "routes", bench_routes, "one of N routes is changed", false },
 	{ "bypass", bench_bypass, "N bypass producers; needs irqfd_bypass.ko", true },
 };
 

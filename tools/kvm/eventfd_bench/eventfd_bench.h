@@ -43,6 +43,7 @@ void bench_irqfd(void);
 void bench_level(void);
 void bench_signal(void);
 void bench_control(void);
+void bench_routes(void);
 void bench_bypass(void);
 void bench_batch(void);
 

@@ -74,6 +74,12 @@ OPERATIONS = {
     "batch-irqfd": "assign of N irqfds by one call, each",
     "batch-irqfd-end-alone": "deassign of N irqfds by N calls, each",
     "batch-irqfd-end": "deassign of N irqfds by one call, each",
+    "set-gsi-routes-table": "KVM_SET_GSI_ROUTING changes one of N routes, N irqfds",
+    "set-gsi-routing-all": "KVM_SET_GSI_ROUTING changes all of N routes, N irqfds",
+    "set-gsi-routes": "KVM_SET_GSI_ROUTES changes one of N routes, N irqfds",
+    "set-gsi-routes-first": "KVM_SET_GSI_ROUTES of a GSI without a route, N irqfds",
+    "routes-signal-other": "signal of an MSI after another GSI's route has changed",
+    "routes-signal-own": "signal of an MSI after its own route has changed",
     "level-assign": "level irqfd assign",
     "level-assign-work": None,
     "level-deassign": "level irqfd deassign",
@@ -120,7 +126,8 @@ one. Rows of Intel are counted by Bochs, ten nanoseconds an instruction.
 
 - Medians: of 9 batches of rings, of the 16 operations that reach N, of 48
   signals, whose interrupt is pending already, of 16 eventfd writes in the rows that
-  begin so, which find nothing pending, and of 7 routing tables. An operation ends when
+  begin so, which find nothing pending, of 7 routing tables, and of 15 changes of one
+  route or signals after them. An operation ends when
   its caller goes on; if the caller sleeps meanwhile, idle time counts, as the clock
   leaps to the next timer.
 - "-work", or "all of it": what is executed for it by any thread at any time, without

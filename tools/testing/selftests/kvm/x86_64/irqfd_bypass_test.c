@@ -17,8 +17,9 @@
 
 #include "../test_modules/irqfd_bypass.h"
 #include "apic.h"
-#include "irqfd_control.h"
+#include "irq_routes.h"
 #include "irq_vm.h"
+#include "irqfd_control.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
@@ -229,6 +230,42 @@ TEST_F(bypass, second_producer)
 	ASSERT_ERRNO(0, add_producer(dev, 1, self->fd), "Add the second one again");
 	TEST_ASSERT(told(dev, 1) == 1, "Connected: wanted it told once");
 	del_producer(dev, 1);
+}
+
+/* A new route is for the producers of its GSI, and for no others. */
+TEST_F(bypass, one_route)
+{
+	struct kvm_vm *vm = self->v.vm;
+	int dev = self->dev, other = new_eventfd(), i;
+
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_SET_GSI_ROUTES));
+	assign_ok(vm, self->fd, GSI_MSI);
+	assign_ok(vm, other, GSI_MSI2);
+	ASSERT_ERRNO(0, add_producer(dev, 0, self->fd), "Add a producer");
+	ASSERT_ERRNO(0, add_producer(dev, 1, other), "Add another GSI's producer");
+	TEST_ASSERT(told(dev, 0) == 1 && told(dev, 1) == 1, "Wanted both connected");
+
+	for (i = 0; i < 3; i++) {
+		uint32_t before = told(dev, 0);
+
+		set_gsi_route(vm, msi_route(GSI_MSI, VECTOR2));
+		TEST_ASSERT(told(dev, 0) == before + 1, "Wanted it told of the route");
+		set_gsi_route(vm, msi_route(GSI_MSI, VECTOR2));
+		TEST_ASSERT(told(dev, 0) == before + 1, "Wanted it told of changes alone");
+		set_gsi_route(vm, no_route(GSI_MSI));
+		TEST_ASSERT(told(dev, 0) == before + 2, "Wanted it told of the host");
+		set_gsi_route(vm, msi_route(GSI_MSI, VECTOR));
+		TEST_ASSERT(told(dev, 0) == before + 3, "Wanted it told of the first route");
+	}
+	TEST_ASSERT(told(dev, 1) == 1, "The other GSI's: wanted nothing to be told");
+	/* This one's route is gone with the table. */
+	set_msi_route(vm, VECTOR);
+	TEST_ASSERT(told(dev, 0) == 10, "Wanted nothing to be told of the same route");
+	TEST_ASSERT(told(dev, 1) == 2, "Wanted it told of the host");
+
+	del_producer(dev, 0);
+	del_producer(dev, 1);
+	close(other);
 }
 
 /* Among thousands of pairs, the manager finds the irqfd's producer at begin and end. */

@@ -1,0 +1,4 @@
+@@
+@@
++#include <linux/kvm_gsi_routes.h>
+ #include <linux/kvm_iosignalfd.h>
