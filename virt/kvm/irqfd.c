@@ -47,6 +47,10 @@
  *
  * An irqfd may succeed one that the same batch ends.  It is NEW without being on the
  * queue, and takes the other's place there when that has been quiesced.
+ *
+ * Masks and moves
+ * ---------------
+ *
  * KVM_IRQFD_CONTROL owns a LIVE irqfd while it has to wait for the worker or for the
  * bypass manager.  Calls that find such an irqfd wait in the same way, and then look
  * again: it is still there.
