@@ -80,10 +80,10 @@ static const struct rhashtable_params point_params = {
 	.key_len = sizeof_field(struct kvm_io_point, addr),
 	.key_offset = offsetof(struct kvm_io_point, addr),
 	.head_offset = offsetof(struct kvm_io_point, node),
-	.automatic_shrinking = true,
 	/*
-	 * No smaller than it begins.  A table grows by a factor of two each time that its
-	 * worker runs, so many registrations at once would outrun a small one.
+	 * It grows by a factor of two each time that its worker runs, so many registrations
+	 * at once would outrun a smaller one.  It doesn't shrink: a VMM that has had many
+	 * points will have them again, and to move them twice costs more than their calls.
 	 */
 	.min_size = 64,
 };
