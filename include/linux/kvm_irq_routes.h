@@ -47,6 +47,8 @@ static inline void kvm_gsi_init(struct kvm_gsi *gsi, u32 nr)
 }
 
 #ifdef CONFIG_HAVE_KVM_IRQ_ROUTING
+int kvm_irq_create_cache(void);
+void kvm_irq_destroy_cache(void);
 struct kvm_gsi *kvm_gsi_get(struct kvm *kvm, u32 nr);
 int kvm_gsi_map(struct kvm *kvm, const struct kvm_gsi *gsi,
 		struct kvm_kernel_irq_routing_entry *entries);
@@ -54,7 +56,7 @@ int kvm_gsi_map(struct kvm *kvm, const struct kvm_gsi *gsi,
 /**
  * kvm_arch_irq_route_named - user space has named a route, which it may have had before
  * @kvm: the VM
- * @e: the route
+ * @e: the route, neither to a pin nor an MSI
  *
  * Context: kvm->irq_lock, before the route is in place.
  */
@@ -70,6 +72,15 @@ void kvm_arch_irq_route_named(struct kvm *kvm,
  */
 void kvm_arch_irq_routing_update(struct kvm *kvm, u32 lowest);
 #else
+static inline int kvm_irq_create_cache(void)
+{
+	return 0;
+}
+
+static inline void kvm_irq_destroy_cache(void)
+{
+}
+
 /* All GSIs lead somewhere, for good. */
 #define kvm_gsi_get(kvm, nr)	((void)(nr), &(kvm)->irqfds.unrouted)
 #endif

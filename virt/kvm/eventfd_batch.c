@@ -25,6 +25,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "bulk.h"
 #include "eventfd_batch.h"
 #include "iosignalfd.h"
 #include "iosignalfd_item.h"
@@ -32,14 +33,14 @@
 
 /**
  * struct batch_op - one operation of a batch
- * @args: what user space passed
+ * @args: what user space passed, in the batch's @args
  * @kinds: what it is; a move goes and comes
  * @fd: the eventfd's file, or none
  * @item: of a move: the registration that moves
  * @irqfd: an irqfd that begins, NEW, or one that ends, owned; NULL for none
  */
 struct batch_op {
-	struct kvm_eventfd_op args;
+	struct kvm_eventfd_op *args;
 	unsigned int kinds;
 	struct fd fd;
 	union {
@@ -51,6 +52,7 @@ struct batch_op {
 /**
  * struct batch - a batch under way
  * @kvm: the VM
+ * @args: what user space passed
  * @ops: the operations
  * @nr: how many there are
  * @nr_files: for how many of them the file has been looked up
@@ -59,10 +61,15 @@ struct batch_op {
  * @ret: why it has failed, or 0
  * @io: the iosignalfds' part
  * @io_begun: has @io to be ended?
+ * @irqfds: where new irqfds come from
+ * @nr_ending: how many objects end with it; more if an operation ends several
+ * @free: with what they are freed; NULL if they are few.  Those that it has no room for
+ *	are freed without
  * @busy: where another call works on an irqfd, which this has to wait for
  */
 struct batch {
 	struct kvm *kvm;
+	struct kvm_eventfd_op *args;
 	struct batch_op *ops;
 	u32 nr;
 	u32 nr_files;
@@ -71,6 +78,9 @@ struct batch {
 	int ret;
 	struct iosignalfd_batch io;
 	bool io_begun;
+	struct kvm_bulk_alloc irqfds;
+	u32 nr_ending;
+	struct kvm_bulk_free *free;
 	wait_queue_head_t *busy;
 };
 
@@ -83,8 +93,11 @@ struct batch {
 #define BATCH_IRQFDS	(BATCH_IRQFD_BEGINS | BATCH_IRQFD_ENDS)
 #define BATCH_IO	(BATCH_IO_COMES | BATCH_IO_GOES)
 
+/* So few objects are freed one by one. */
+#define BATCH_FEW	8
+
 /* How many operations come between two looks for a signal and for other tasks. */
-#define BATCH_STRIDE	32
+#define BATCH_STRIDE	32U
 
 /* Lets other tasks run, and gives up if a fatal signal has come. */
 static bool batch_is_killed(struct batch *batch)
@@ -144,13 +157,13 @@ static unsigned int batch_kinds_of(const struct kvm_eventfd_op *args)
 
 static bool batch_is_move(const struct batch_op *op)
 {
-	return op->args.op == KVM_EVENTFD_OP_MOVE;
+	return op->args->op == KVM_EVENTFD_OP_MOVE;
 }
 
 static bool batch_is_for_any_fd(const struct batch_op *op)
 {
 	return op->kinds == BATCH_IO_GOES &&
-	       op->args.io.flags & KVM_IOSIGNALFD_FLAG_ANY_FD;
+	       op->args->io.flags & KVM_IOSIGNALFD_FLAG_ANY_FD;
 }
 
 /* Load */
@@ -190,47 +203,82 @@ static int batch_check_op(const struct kvm_eventfd_op *args)
 }
 
 static int batch_load_op(struct batch *batch, struct batch_op *op,
-			 const void __user *from, u32 size)
+			 struct kvm_eventfd_op *args)
 {
-	int ret;
+	int ret = batch_check_op(args);
 
-	ret = copy_struct_from_user(&op->args, sizeof(op->args), from, size);
-	if (ret)
-		return ret;
-	ret = batch_check_op(&op->args);
 	if (ret)
 		return ret;
 
-	op->kinds = batch_kinds_of(&op->args);
+	op->args = args;
+	op->kinds = batch_kinds_of(args);
 	batch->has |= op->kinds;
+	if (op->kinds & BATCH_IRQFD_ENDS)
+		batch->nr_ending++;
+	if (op->kinds & BATCH_IO_GOES)
+		batch->nr_ending += 2;
 
 	if (op->kinds & BATCH_IRQFDS)
-		op->fd = fdget(op->args.irqfd.fd);
+		op->fd = fdget(args->irqfd.fd);
 	else if (!batch_is_for_any_fd(op))
-		op->fd = fdget(op->args.io.fd);
+		op->fd = fdget(args->io.fd);
 	batch->nr_files++;
 
 	return 0;
 }
 
+/* Copies @nr operations.  Returns how many it has copied; if not all, @ret is why. */
+static u32 batch_copy_ops(struct kvm_eventfd_op *to, const void __user *from, u32 size,
+			  u32 nr, int *ret)
+{
+	u32 i;
+
+	*ret = 0;
+	if (size == sizeof(*to) && !copy_from_user(to, from, nr * sizeof(*to)))
+		return nr;
+
+	for (i = 0; i < nr && !*ret; i++)
+		*ret = copy_struct_from_user(&to[i], sizeof(*to), from + i * size, size);
+
+	return *ret ? i - 1 : nr;
+}
+
+/* Loads as many operations as come between two looks for a signal. */
+static void batch_load_some(struct batch *batch, u32 at, const void __user *from, u32 size)
+{
+	struct kvm_eventfd_op *args = batch->args + at;
+	u32 nr = min(batch->left - at, BATCH_STRIDE);
+	u32 nr_copied, i;
+	int ret;
+
+	nr_copied = batch_copy_ops(args, from, size, nr, &ret);
+	batch_failed_at(batch, batch->ops + at + nr_copied, ret);
+
+	for (i = 0; i < nr_copied && at + i < batch->left; i++)
+		batch_failed_at(batch, batch->ops + at + i,
+				batch_load_op(batch, batch->ops + at + i, args + i));
+}
+
 static int batch_load(struct batch *batch, const struct kvm_eventfd_batch *args)
 {
 	const void __user *from = u64_to_user_ptr(args->ops);
-	struct batch_op *op;
+	u32 at;
 
+	batch->args = kvmalloc_array(args->nr, sizeof(*batch->args), GFP_KERNEL_ACCOUNT);
 	batch->ops = kvcalloc(args->nr, sizeof(*batch->ops), GFP_KERNEL_ACCOUNT);
-	if (!batch->ops)
+	if (!batch->args || !batch->ops)
 		return -ENOMEM;
 
-	for (op = batch->ops; op < batch->ops + batch->left; op++) {
-		if ((op - batch->ops) % BATCH_STRIDE == 0 && batch_is_killed(batch))
-			break;
-		batch_failed_at(batch, op,
-				batch_load_op(batch, op, from, args->op_size));
-		from += args->op_size;
-	}
+	for (at = 0; at < batch->left && !batch_is_killed(batch); at += BATCH_STRIDE)
+		batch_load_some(batch, at, from + (size_t)at * args->op_size,
+				args->op_size);
 
-	return 0;
+	if (batch->ret || batch->nr_ending < BATCH_FEW)
+		return 0;
+
+	batch->free = kvm_bulk_free_alloc(batch->nr_ending);
+
+	return batch->free ? 0 : -ENOMEM;
 }
 
 /* Irqfds */
@@ -241,7 +289,7 @@ static void batch_own_irqfd(struct batch *batch, struct batch_op *op)
 	wait_queue_head_t *busy;
 	int ret;
 
-	ret = kvm_irqfd_own(batch->kvm, &op->args.irqfd, fd_file(op->fd), batch,
+	ret = kvm_irqfd_own(batch->kvm, &op->args->irqfd, fd_file(op->fd), batch,
 			    &op->irqfd, &busy);
 	batch_failed_at(batch, op, ret);
 	if (ret)
@@ -253,8 +301,8 @@ static void batch_prepare_irqfd(struct batch *batch, struct batch_op *op)
 	struct kvm_kernel_irqfd *irqfd;
 	wait_queue_head_t *busy;
 
-	irqfd = kvm_irqfd_prepare(batch->kvm, &op->args.irqfd, fd_file(op->fd), batch,
-				  &busy);
+	irqfd = kvm_irqfd_prepare(batch->kvm, &op->args->irqfd, fd_file(op->fd), batch,
+				  &batch->irqfds, &busy);
 	if (IS_ERR(irqfd)) {
 		batch_failed_at(batch, op, PTR_ERR(irqfd));
 		batch->busy = busy;
@@ -269,8 +317,13 @@ static void batch_prepare_irqfds(struct batch *batch)
 
 	while ((op = batch_next(batch, op, BATCH_IRQFD_ENDS)))
 		batch_own_irqfd(batch, op);
+	if (!(batch->has & BATCH_IRQFD_BEGINS))
+		return;
+
+	kvm_irqfd_bulk_init(&batch->irqfds, batch->nr);
 	while ((op = batch_next(batch, op, BATCH_IRQFD_BEGINS)))
 		batch_prepare_irqfd(batch, op);
+	kvm_bulk_end(&batch->irqfds);
 }
 
 /* As batch_next(), but of the irqfds of @kind that the batch has and isn't through with. */
@@ -327,7 +380,7 @@ static void batch_commit_irqfds(struct batch *batch)
 	if (list_empty(&ending))
 		return;
 
-	kvm_irqfd_end_all(&ending);
+	kvm_irqfd_end_all(&ending, batch->free);
 	batch_publish_irqfds(batch);
 }
 
@@ -359,7 +412,7 @@ static void batch_wait_for_call(struct batch *batch)
 
 static int batch_take_away(struct batch *batch, struct batch_op *op)
 {
-	struct iosignalfd_spec spec = iosignalfd_to_spec(&op->args.io);
+	struct iosignalfd_spec spec = iosignalfd_to_spec(&op->args->io);
 	bool any = batch_is_for_any_fd(op);
 	int ret = 0;
 
@@ -387,8 +440,8 @@ static int batch_put_in_place(struct batch *batch, struct batch_op *op)
 {
 	struct iosignalfd_spec spec;
 	struct kvm_iosignalfd to = {
-		.addr = op->args.to_addr,
-		.flags = op->args.to_flags,
+		.addr = op->args->to_addr,
+		.flags = op->args->to_flags,
 	};
 	int ret;
 
@@ -398,7 +451,7 @@ static int batch_put_in_place(struct batch *batch, struct batch_op *op)
 					     spec.bus, spec.addr);
 	}
 
-	ret = iosignalfd_to_assign(&op->args.io, fd_file(op->fd), &spec);
+	ret = iosignalfd_to_assign(&op->args->io, fd_file(op->fd), &spec);
 	if (ret)
 		return ret;
 
@@ -417,7 +470,8 @@ static void batch_add_iosignalfds(struct batch *batch)
 	if (!(batch->has & BATCH_IO))
 		return;
 
-	ret = iosignalfd_batch_begin(&batch->io, batch->kvm);
+	ret = iosignalfd_batch_begin(&batch->io, batch->kvm, batch->nr,
+				     batch->free);
 	if (ret) {
 		batch->ret = ret;
 		batch->left = 0;
@@ -533,7 +587,9 @@ int kvm_eventfd_batch(struct kvm *kvm, struct kvm_eventfd_batch __user *user)
 
 	for (op = batch.ops; op < batch.ops + batch.nr_files; op++)
 		fdput(op->fd);
+	kvm_bulk_free_end(batch.free);
 	kvfree(batch.ops);
+	kvfree(batch.args);
 
 	if (!batch.ret)
 		return 0;

@@ -30,12 +30,26 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "bulk.h"
 #include "iosignalfd.h"
 #include "iosignalfd_item.h"
 #include "iosignalfd_watch.h"
 
 /* How many that have hung up end at a time. */
 #define REAP_BATCH	64
+
+/* All VMs'.  Of a cache, unlike kmalloc(), a batch can take many at a time. */
+static struct kmem_cache *item_cache;
+static struct kmem_cache *group_cache;
+
+/* A new object of @cache, which @bulk of a batch is for. */
+static void *iosignalfd_zalloc(struct kmem_cache *cache, struct kvm_bulk_alloc *bulk)
+{
+	if (bulk)
+		return kvm_bulk_take(bulk);
+
+	return kmem_cache_zalloc(cache, GFP_KERNEL_ACCOUNT);
+}
 
 static struct iosignalfd_item *iosignalfd_locked_next(struct kvm *kvm,
 						      struct iosignalfd_item *item)
@@ -284,11 +298,12 @@ static void iosignalfd_unlink_item(struct kvm *kvm, struct iosignalfd_item *item
 		kvm_io_bus_forget(kvm);
 }
 
-static struct iosignalfd_group *iosignalfd_new_group(const struct iosignalfd_spec *spec)
+static struct iosignalfd_group *iosignalfd_new_group(const struct iosignalfd_spec *spec,
+						     struct iosignalfd_batch *batch)
 {
 	struct iosignalfd_group *group;
 
-	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+	group = iosignalfd_zalloc(group_cache, batch ? &batch->groups : NULL);
 	if (!group)
 		return NULL;
 
@@ -305,12 +320,14 @@ static struct iosignalfd_group *iosignalfd_new_group(const struct iosignalfd_spe
  * @kvm: the VM
  * @item: the registration, in its place; its reference to the eventfd, and its memory,
  *	are let go
+ * @free: with what its memory is freed; or NULL
  *
  * When this returns no signal of it is under way, and none will come.
  * Context: process context, kvm->iosignalfds.lock.  Takes no memory, and waits for a
  * signal at most.
  */
-void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item)
+void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item,
+			    struct kvm_bulk_free *free)
 {
 	struct iosignalfd_group *group = item->group;
 	struct eventfd_ctx *eventfd;
@@ -320,7 +337,7 @@ void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 	iosignalfd_unlink_item(kvm, item);
 	if (!group->nr_items) {
 		kvm_io_bus_unregister_point(kvm, group->bus, &group->point);
-		kfree_rcu(group, rcu);
+		kvm_bulk_kfree_rcu(free, group);
 	}
 
 	list_del(&item->vm_node);
@@ -335,7 +352,7 @@ void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item)
 		iosignalfd_unwatch(item->watch, &item->watch_node);
 
 	eventfd_ctx_put(eventfd);
-	kfree_rcu(item, rcu);
+	kvm_bulk_kfree_rcu(free, item);
 }
 
 /* A registration whose eventfd has no file ends, now or with the batch. */
@@ -345,7 +362,7 @@ static void iosignalfd_drop_dead(struct kvm *kvm, struct iosignalfd_item *item,
 	if (batch)
 		iosignalfd_batch_take_away(batch, item);
 	else
-		iosignalfd_remove_item(kvm, item);
+		iosignalfd_remove_item(kvm, item, NULL);
 }
 
 /*
@@ -420,7 +437,7 @@ static int iosignalfd_insert_item(struct kvm *kvm, const struct iosignalfd_spec 
 	if (group)
 		return iosignalfd_join_group(kvm, group, item, spec, batch);
 
-	group = iosignalfd_new_group(spec);
+	group = iosignalfd_new_group(spec, batch);
 	if (!group)
 		return -ENOMEM;
 
@@ -435,7 +452,7 @@ static int iosignalfd_insert_item(struct kvm *kvm, const struct iosignalfd_spec 
 
 	/* No vCPU can have seen it, so it needs no grace period. */
 	xa_destroy(&group->values);
-	kfree(group);
+	kmem_cache_free(group_cache, group);
 	return ret;
 }
 
@@ -466,7 +483,7 @@ void iosignalfd_reap_some(struct kvm *kvm)
 		list_for_each_entry_safe(item, next, &watch->items, watch_node) {
 			if (left-- <= 0)
 				break;
-			iosignalfd_remove_item(kvm, item);
+			iosignalfd_remove_item(kvm, item, NULL);
 		}
 
 		if (list_empty(&watch->items))
@@ -492,15 +509,17 @@ static void iosignalfd_reap_work(struct work_struct *work)
 /**
  * iosignalfd_new_item - make an item
  * @spec: the registration that it is to be
+ * @batch: the batch that it is a part of, or NULL
  *
  * Context: process context.
  * Return: the item, which is the caller's to kfree(), or NULL for want of memory.
  */
-struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec)
+struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec,
+					    struct iosignalfd_batch *batch)
 {
 	struct iosignalfd_item *item;
 
-	item = kzalloc(sizeof(*item), GFP_KERNEL_ACCOUNT);
+	item = iosignalfd_zalloc(item_cache, batch ? &batch->items : NULL);
 	if (!item)
 		return NULL;
 
@@ -566,7 +585,7 @@ int iosignalfd_add(struct kvm *kvm, const struct iosignalfd_spec *spec)
 	struct iosignalfd_item *item;
 	int ret;
 
-	item = iosignalfd_new_item(spec);
+	item = iosignalfd_new_item(spec, NULL);
 	if (!item)
 		return -ENOMEM;
 
@@ -613,7 +632,7 @@ static int iosignalfd_remove_one(struct kvm *kvm, const struct iosignalfd_spec *
 	if (!item)
 		return -ENOENT;
 
-	iosignalfd_remove_item(kvm, item);
+	iosignalfd_remove_item(kvm, item, NULL);
 	return 0;
 }
 
@@ -643,7 +662,7 @@ static int iosignalfd_remove_all(struct kvm *kvm, const struct iosignalfd_spec *
 		/* What has hung up is as good as gone. */
 		if (!item->watch || !READ_ONCE(item->watch->gone))
 			ret = 0;
-		iosignalfd_remove_item(kvm, item);
+		iosignalfd_remove_item(kvm, item, NULL);
 		cond_resched();
 	}
 
@@ -671,6 +690,50 @@ int iosignalfd_remove(struct kvm *kvm, const struct iosignalfd_spec *spec)
 	mutex_unlock(&kvm->iosignalfds.lock);
 
 	return ret;
+}
+
+/**
+ * iosignalfd_bulk_init - have a batch take its items and groups many at a time
+ * @batch: the batch
+ * @nr: how many registrations it makes, at most
+ *
+ * Context: any.  The caller ends both with kvm_bulk_end().
+ */
+void iosignalfd_bulk_init(struct iosignalfd_batch *batch, u32 nr)
+{
+	kvm_bulk_init(&batch->items, item_cache, nr);
+	kvm_bulk_init(&batch->groups, group_cache, nr);
+}
+
+/* All VMs' */
+
+/**
+ * kvm_iosignalfd_create_caches - set up what all VMs share
+ *
+ * Context: module initialisation.
+ * Return: 0, or -ENOMEM with nothing done.
+ */
+int kvm_iosignalfd_create_caches(void)
+{
+	item_cache = KMEM_CACHE(iosignalfd_item, SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN);
+	group_cache = KMEM_CACHE(iosignalfd_group, SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN);
+	if (item_cache && group_cache)
+		return 0;
+
+	kvm_iosignalfd_destroy_caches();
+	return -ENOMEM;
+}
+
+/**
+ * kvm_iosignalfd_destroy_caches - the counterpart of kvm_iosignalfd_create_caches()
+ *
+ * Waits for what has gone by kfree_rcu().
+ * Context: module exit; there are no VMs.
+ */
+void kvm_iosignalfd_destroy_caches(void)
+{
+	kmem_cache_destroy(group_cache);
+	kmem_cache_destroy(item_cache);
 }
 
 /* The VM's life */

@@ -18,6 +18,8 @@
  */
 #define KVM_IOSIGNALFD_MAX_FANOUT	64
 
+int kvm_iosignalfd_create_caches(void);
+void kvm_iosignalfd_destroy_caches(void);
 void kvm_iosignalfd_init(struct kvm *kvm);
 void kvm_iosignalfd_stop(struct kvm *kvm);
 void kvm_iosignalfd_destroy(struct kvm *kvm);

@@ -28,7 +28,6 @@
 
 #include <linux/eventfd.h>
 #include <linux/kvm_host.h>
-#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -50,6 +49,8 @@ static u64 iosignalfd_next_epoch(struct kvm *kvm)
  * iosignalfd_batch_begin - begin to change registrations
  * @batch: the batch, uninitialised
  * @kvm: the VM
+ * @nr: how many registrations it makes, at most
+ * @free: with what the memory of those is freed that it takes away; or NULL
  *
  * A batch that fails leaves its epoch to the next one.  A vCPU that has found what it was to
  * add goes by an epoch before that.
@@ -57,7 +58,8 @@ static u64 iosignalfd_next_epoch(struct kvm *kvm)
  * or iosignalfd_batch_abort() gives back.
  * Return: 0, or -EINTR with nothing done when a fatal signal has come.
  */
-int iosignalfd_batch_begin(struct iosignalfd_batch *batch, struct kvm *kvm)
+int iosignalfd_batch_begin(struct iosignalfd_batch *batch, struct kvm *kvm, u32 nr,
+			   struct kvm_bulk_free *free)
 {
 	if (mutex_lock_killable(&kvm->iosignalfds.lock))
 		return -EINTR;
@@ -66,8 +68,10 @@ int iosignalfd_batch_begin(struct iosignalfd_batch *batch, struct kvm *kvm)
 
 	batch->kvm = kvm;
 	batch->epoch = iosignalfd_next_epoch(kvm);
-	INIT_LIST_HEAD(&batch->arriving);
-	INIT_LIST_HEAD(&batch->leaving);
+	batch->arriving = NULL;
+	batch->leaving = NULL;
+	iosignalfd_bulk_init(batch, nr);
+	batch->free = free;
 
 	return 0;
 }
@@ -154,7 +158,7 @@ static int iosignalfd_batch_put(struct iosignalfd_batch *batch,
 	struct iosignalfd_item *item;
 	int ret;
 
-	item = iosignalfd_new_item(spec);
+	item = iosignalfd_new_item(spec, batch);
 	if (!item)
 		return -ENOMEM;
 
@@ -165,7 +169,8 @@ static int iosignalfd_batch_put(struct iosignalfd_batch *batch,
 		return ret;
 	}
 
-	list_add_tail(&item->batch_node, &batch->arriving);
+	item->batch_next = batch->arriving;
+	batch->arriving = item;
 	if (moves)
 		moves->moved_to = item;
 
@@ -250,19 +255,31 @@ int iosignalfd_batch_move(struct iosignalfd_batch *batch, struct iosignalfd_item
 	return ret;
 }
 
+static void iosignalfd_batch_end(struct iosignalfd_batch *batch)
+{
+	mutex_unlock(&batch->kvm->iosignalfds.lock);
+
+	kvm_bulk_end(&batch->items);
+	kvm_bulk_end(&batch->groups);
+}
+
 /* End a registration, whose count goes on in the one that has its place. */
-static void iosignalfd_batch_end_item(struct kvm *kvm, struct iosignalfd_item *item)
+static void iosignalfd_batch_end_item(struct iosignalfd_batch *batch,
+				      struct iosignalfd_item *item)
 {
 	struct iosignalfd_item *to = item->moved_to;
 
+	if (!to) {
+		iosignalfd_remove_item(batch->kvm, item, batch->free);
+		return;
+	}
+
 	/* Its memory goes by RCU: @item is read after its end. */
 	rcu_read_lock();
-	iosignalfd_remove_item(kvm, item);
-	if (to) {
-		spin_lock_irq(&to->lock);
-		to->rings += item->rings;
-		spin_unlock_irq(&to->lock);
-	}
+	iosignalfd_remove_item(batch->kvm, item, batch->free);
+	spin_lock_irq(&to->lock);
+	to->rings += item->rings;
+	spin_unlock_irq(&to->lock);
 	rcu_read_unlock();
 }
 
@@ -278,15 +295,15 @@ static void iosignalfd_batch_end_item(struct kvm *kvm, struct iosignalfd_item *i
 void iosignalfd_batch_commit(struct iosignalfd_batch *batch)
 {
 	struct iosignalfd_item *item, *next;
-	struct kvm *kvm = batch->kvm;
 
-	kvm_io_bus_begin_epoch(kvm, batch->epoch);
+	kvm_io_bus_begin_epoch(batch->kvm, batch->epoch);
 
-	list_for_each_entry_safe(item, next, &batch->leaving, batch_node) {
-		iosignalfd_batch_end_item(kvm, item);
+	for (item = batch->leaving; item; item = next) {
+		next = item->batch_next;
+		iosignalfd_batch_end_item(batch, item);
 		cond_resched();
 	}
-	mutex_unlock(&kvm->iosignalfds.lock);
+	iosignalfd_batch_end(batch);
 }
 
 /**
@@ -299,16 +316,16 @@ void iosignalfd_batch_commit(struct iosignalfd_batch *batch)
 void iosignalfd_batch_abort(struct iosignalfd_batch *batch)
 {
 	struct iosignalfd_item *item, *next;
-	struct kvm *kvm = batch->kvm;
 
-	list_for_each_entry_safe(item, next, &batch->arriving, batch_node) {
-		iosignalfd_remove_item(kvm, item);
+	for (item = batch->arriving; item; item = next) {
+		next = item->batch_next;
+		iosignalfd_remove_item(batch->kvm, item, NULL);
 		cond_resched();
 	}
-	list_for_each_entry(item, &batch->leaving, batch_node) {
+	for (item = batch->leaving; item; item = item->batch_next) {
 		item->moved_to = NULL;
 		WRITE_ONCE(item->leaves, 0);
 		cond_resched();
 	}
-	mutex_unlock(&kvm->iosignalfds.lock);
+	iosignalfd_batch_end(batch);
 }

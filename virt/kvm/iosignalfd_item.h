@@ -15,6 +15,8 @@
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
+#include "bulk.h"
+
 struct iosignalfd_watch;
 
 /**
@@ -66,7 +68,7 @@ struct iosignalfd_spec {
  * @watch: looks out for the eventfd's hang-up; NULL without HANGUP
  * @watch_node: in @watch's list
  * @vm_node: in kvm->iosignalfds.items
- * @batch_node: in the list of the batch that puts the item in its place, or takes it away
+ * @batch_next: in the list of the batch that puts the item in its place, or takes it away
  * @rcu: for the memory
  * @moved_to: the item that a batch puts elsewhere in the place of this one, NULL for none
  */
@@ -94,7 +96,7 @@ struct iosignalfd_item {
 	struct list_head watch_node;
 	struct list_head vm_node;
 	union {
-		struct list_head batch_node;
+		struct iosignalfd_item *batch_next;
 		struct rcu_head rcu;
 	};
 	struct iosignalfd_item *moved_to;
@@ -210,14 +212,20 @@ extern const struct kvm_io_device_ops iosignalfd_ops;
  * struct iosignalfd_batch - registrations that change all at once
  * @kvm: the VM, whose kvm->iosignalfds.lock the batch holds
  * @epoch: the epoch with which the batch takes effect
- * @arriving: items that it puts in their places, by batch_node
- * @leaving: items that it takes away, by batch_node
+ * @arriving: items that it puts in their places, by batch_next; the last one first
+ * @leaving: items that it takes away, likewise
+ * @items: where new items come from
+ * @groups: and new groups
+ * @free: with what the memory of those that it takes away is freed; or NULL
  */
 struct iosignalfd_batch {
 	struct kvm *kvm;
 	u64 epoch;
-	struct list_head arriving;
-	struct list_head leaving;
+	struct iosignalfd_item *arriving;
+	struct iosignalfd_item *leaving;
+	struct kvm_bulk_alloc items;
+	struct kvm_bulk_alloc groups;
+	struct kvm_bulk_free *free;
 };
 
 /**
@@ -234,23 +242,28 @@ static inline void iosignalfd_batch_take_away(struct iosignalfd_batch *batch,
 
 	/* Pairs with iosignalfd_takes(). */
 	WRITE_ONCE(item->leaves, (u32)batch->epoch);
-	list_add_tail(&item->batch_node, &batch->leaving);
+	item->batch_next = batch->leaving;
+	batch->leaving = item;
 }
 
 int iosignalfd_to_assign(const struct kvm_iosignalfd *args, struct file *file,
 			 struct iosignalfd_spec *spec);
 struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args);
 
-struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec);
+struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec,
+					    struct iosignalfd_batch *batch);
 int iosignalfd_add_item(struct kvm *kvm, const struct iosignalfd_spec *spec,
 			struct iosignalfd_item *item, struct iosignalfd_batch *batch);
 struct iosignalfd_item *iosignalfd_find_one(struct kvm *kvm,
 					    const struct iosignalfd_spec *spec);
 struct iosignalfd_group *iosignalfd_find_group(struct kvm *kvm,
 					       const struct iosignalfd_spec *spec);
-void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item);
+void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item,
+			    struct kvm_bulk_free *free);
 
-int iosignalfd_batch_begin(struct iosignalfd_batch *batch, struct kvm *kvm);
+void iosignalfd_bulk_init(struct iosignalfd_batch *batch, u32 nr);
+int iosignalfd_batch_begin(struct iosignalfd_batch *batch, struct kvm *kvm, u32 nr,
+			   struct kvm_bulk_free *free);
 int iosignalfd_batch_remove(struct iosignalfd_batch *batch,
 			    const struct iosignalfd_spec *spec);
 int iosignalfd_batch_add(struct iosignalfd_batch *batch,

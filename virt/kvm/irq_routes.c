@@ -40,6 +40,28 @@ static struct kvm_gsi *irq_find_gsi(struct kvm *kvm, u32 nr)
 	return chunk ? &chunk->gsis[nr % GSIS_PER_CHUNK] : NULL;
 }
 
+/*
+ * As irq_find_gsi(), for callers that come with one GSI after the other.  A chunk stays as
+ * long as the VM, and what is in it doesn't depend on @recent, so no lock is needed.
+ */
+static struct kvm_gsi *irq_find_next_gsi(struct kvm *kvm, u32 nr)
+{
+	/* Pairs with the release below: another caller may have made the chunk. */
+	struct kvm_gsi_chunk *recent = smp_load_acquire(&kvm->irq_routing->recent);
+	u32 at = nr % GSIS_PER_CHUNK;
+	struct kvm_gsi *gsi;
+
+	if (recent && recent->gsis[at].nr == nr)
+		return &recent->gsis[at];
+
+	gsi = irq_find_gsi(kvm, nr);
+	if (gsi)
+		smp_store_release(&kvm->irq_routing->recent,
+				  container_of(gsi, struct kvm_gsi_chunk, gsis[at]));
+
+	return gsi;
+}
+
 /**
  * kvm_gsi_add - find a GSI, or add it
  * @kvm: the VM
@@ -51,7 +73,7 @@ static struct kvm_gsi *irq_find_gsi(struct kvm *kvm, u32 nr)
  */
 struct kvm_gsi *kvm_gsi_add(struct kvm *kvm, u32 nr)
 {
-	struct kvm_gsi *gsi = irq_find_gsi(kvm, nr);
+	struct kvm_gsi *gsi = irq_find_next_gsi(kvm, nr);
 	u32 at = nr / GSIS_PER_CHUNK, i;
 	struct kvm_gsi_chunk *chunk;
 
@@ -90,7 +112,7 @@ struct kvm_gsi *kvm_gsi_get(struct kvm *kvm, u32 nr)
 	if (nr >= KVM_MAX_IRQ_ROUTES)
 		return &kvm->irqfds.unrouted;
 
-	gsi = irq_find_gsi(kvm, nr);
+	gsi = irq_find_next_gsi(kvm, nr);
 	if (gsi)
 		return gsi;
 

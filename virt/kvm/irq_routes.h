@@ -10,6 +10,8 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#include "bulk.h"
+
 /*
  * Neighbours are allocated together: user space takes GSIs from the bottom up, and a
  * tree of 64 times as few entries is a level lower.  A power of two.
@@ -36,6 +38,7 @@ struct kvm_irq_routes {
 /**
  * struct kvm_irq_routing_table - the routes of a VM
  * @chunks: its GSIs, %GSIS_PER_CHUNK at an index; stored under kvm->irq_lock
+ * @recent: one of @chunks, or NULL; whoever looks for a GSI begins here
  * @nr_routed: how many GSIs have routes; under kvm->irq_lock
  * @waiting: calls that have retired routes and wait for their readers
  * @pins: the routes to each pin, the one that was named last first; changed under
@@ -43,6 +46,7 @@ struct kvm_irq_routes {
  */
 struct kvm_irq_routing_table {
 	struct xarray chunks;
+	struct kvm_gsi_chunk *recent;
 	u32 nr_routed;
 	atomic_t waiting;
 	struct hlist_head pins[KVM_NR_IRQCHIPS][KVM_IRQCHIP_NUM_PINS];
@@ -87,6 +91,7 @@ struct kvm_irq_block {
  * @first: the first block of them, whose room is @few
  * @last: the last one
  * @retired: routes that aren't in place any more
+ * @bulk: where the routes of GSIs that have one each come from
  * @few: room for the first ones
  */
 struct kvm_irq_change {
@@ -96,6 +101,7 @@ struct kvm_irq_change {
 	struct kvm_irq_block first;
 	struct kvm_irq_block *last;
 	struct kvm_irq_routes *retired;
+	struct kvm_bulk_alloc bulk;
 	struct kvm_irq_named few[KVM_IRQ_FEW];
 };
 

@@ -49,6 +49,9 @@
 /* So many routes are freed together. */
 #define FREE_AT_ONCE	32
 
+/* All VMs': the routes of a GSI that has one. */
+static struct kmem_cache *one_route_cache;
+
 void __weak kvm_arch_irq_route_named(struct kvm *kvm,
 				     const struct kvm_kernel_irq_routing_entry *e)
 {
@@ -80,19 +83,18 @@ static struct kvm_irq_named *irq_next_named(struct kvm_irq_change *change)
 	struct kvm_irq_named *named;
 
 	if (block->nr == block->room) {
-		block = kmalloc(sizeof(*block) + PER_BLOCK * sizeof(*named),
+		block = kzalloc(sizeof(*block) + PER_BLOCK * sizeof(*named),
 				GFP_KERNEL_ACCOUNT);
 		if (!block)
 			return NULL;
-		block->next = NULL;
-		block->nr = 0;
 		block->room = PER_BLOCK;
 		block->named = (struct kvm_irq_named *)(block + 1);
 		change->last->next = block;
 		change->last = block;
 	}
 	named = &block->named[block->nr];
-	memset(named, 0, sizeof(*named));
+	if (block == &change->first)
+		memset(named, 0, sizeof(*named));
 
 	return named;
 }
@@ -132,6 +134,7 @@ void kvm_irq_change_begin(struct kvm_irq_change *change, struct kvm *kvm, bool a
 	change->first.named = change->few;
 	change->last = &change->first;
 	change->retired = NULL;
+	kvm_bulk_init(&change->bulk, one_route_cache, 0);
 }
 
 /**
@@ -239,9 +242,9 @@ static bool irq_same_routes(const struct kvm_irq_routes *routes,
 	return true;
 }
 
-static int irq_make_routes(struct kvm *kvm, struct kvm_irq_named *last)
+static int irq_make_routes(struct kvm_irq_change *change, struct kvm_irq_named *last)
 {
-	struct kvm_irq_routes *routes = irq_routes_of(kvm, last->gsi);
+	struct kvm_irq_routes *routes = irq_routes_of(change->kvm, last->gsi);
 	struct kvm_irq_named *named;
 	unsigned int nr = 0;
 
@@ -255,7 +258,8 @@ static int irq_make_routes(struct kvm *kvm, struct kvm_irq_named *last)
 		return 0;
 	}
 
-	routes = kzalloc(struct_size(routes, entry, nr), GFP_KERNEL_ACCOUNT);
+	routes = nr == 1 ? kvm_bulk_take(&change->bulk) :
+		 kzalloc(struct_size(routes, entry, nr), GFP_KERNEL_ACCOUNT);
 	if (!routes)
 		return -ENOMEM;
 
@@ -289,10 +293,12 @@ static int irq_stage(struct kvm_irq_change *change)
 		return change->error;
 
 	for (block = &change->first; block; block = block->next) {
+		/* Of few routes one may be all that is taken. */
+		change->bulk.wanted = block == &change->first ? 1 : block->nr;
 		for (named = block->named; named < irq_end(block); named++) {
 			if (named->gsi->named != named)
 				continue;
-			ret = irq_make_routes(change->kvm, named);
+			ret = irq_make_routes(change, named);
 			if (ret)
 				return ret;
 		}
@@ -376,6 +382,13 @@ static void irq_put_in_place(struct kvm_irq_change *change, struct kvm_gsi *gsi,
 	kvm_irqfd_bypass_rerouted(kvm, gsi);
 }
 
+/* Also if the route is what it was: the vCPU may have come since. */
+static void irq_tell_arch(struct kvm *kvm, const struct kvm_kernel_irq_routing_entry *e)
+{
+	if (e->type != KVM_IRQ_ROUTING_IRQCHIP && e->type != KVM_IRQ_ROUTING_MSI)
+		kvm_arch_irq_route_named(kvm, e);
+}
+
 /* Returns how many of the GSIs have routes. */
 static u32 irq_put_named(struct kvm_irq_change *change)
 {
@@ -386,8 +399,7 @@ static u32 irq_put_named(struct kvm_irq_change *change)
 
 	for (block = &change->first; block; block = block->next) {
 		for (named = block->named; named < irq_end(block); named++) {
-			/* Also if it is what it was: the vCPU may have come since. */
-			kvm_arch_irq_route_named(kvm, &named->e);
+			irq_tell_arch(kvm, &named->e);
 			if (named->gsi->named != named)
 				continue;
 			if (named->routes != irq_routes_of(kvm, named->gsi))
@@ -540,6 +552,7 @@ void kvm_irq_change_end(struct kvm_irq_change *change)
 {
 	struct kvm_irq_block *block, *next;
 
+	kvm_bulk_end(&change->bulk);
 	for (block = change->first.next; block; block = next) {
 		next = block->next;
 		kfree(block);
@@ -570,4 +583,30 @@ int kvm_set_irq_routing(struct kvm *kvm, const struct kvm_irq_routing_entry *ue,
 	kvm_irq_change_end(&change);
 
 	return ret;
+}
+
+/**
+ * kvm_irq_create_cache - set up what the routes of all VMs share
+ *
+ * Context: module initialisation.
+ * Return: 0, or -ENOMEM with nothing done.
+ */
+int kvm_irq_create_cache(void)
+{
+	struct kvm_irq_routes *routes;
+
+	one_route_cache = kmem_cache_create("kvm_irq_routes", struct_size(routes, entry, 1),
+					    0, SLAB_ACCOUNT, NULL);
+
+	return one_route_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * kvm_irq_destroy_cache - the counterpart of kvm_irq_create_cache()
+ *
+ * Context: module exit; there are no VMs.
+ */
+void kvm_irq_destroy_cache(void)
+{
+	kmem_cache_destroy(one_route_cache);
 }

@@ -92,6 +92,7 @@
 #include <linux/workqueue.h>
 #include <trace/events/kvm_irqfd.h>
 
+#include "bulk.h"
 #include "irqfd.h"
 #include "irqfd_layout.h"
 
@@ -100,6 +101,8 @@
 
 /* One work item for a VM, so that no VM's ends are in the way of another's. */
 static struct workqueue_struct *shutdown_wq;
+/* All VMs' irqfds.  Of a cache, unlike kmalloc(), a batch can take many at a time. */
+static struct kmem_cache *irqfd_cache;
 
 bool __weak kvm_arch_irqfd_allowed(struct kvm *kvm, struct kvm_irqfd *args)
 {
@@ -230,11 +233,17 @@ static void irqfd_put_all(struct kvm_kernel_irqfd *irqfd)
 	irqfd_leave_vm(irqfd);
 }
 
-/* Readers of kvm->irqfds.items may still look at it. */
-static void irqfd_release(struct kvm_kernel_irqfd *irqfd)
+/* Readers of kvm->irqfds.items may still look at it.  It goes with @others, or NULL. */
+static void irqfd_release_with(struct kvm_kernel_irqfd *irqfd,
+			       struct kvm_bulk_free *others)
 {
 	irqfd_put_all(irqfd);
-	kfree_rcu(irqfd, rcu);
+	kvm_bulk_kfree_rcu(others, irqfd);
+}
+
+static void irqfd_release(struct kvm_kernel_irqfd *irqfd)
+{
+	irqfd_release_with(irqfd, NULL);
 }
 
 /*
@@ -313,7 +322,8 @@ static void irqfd_hand_over(struct kvm_kernel_irqfd *irqfd)
 }
 
 /* Returns false if the rest waits for the worker, or for readers. */
-static bool irqfd_end_at_once(struct kvm_kernel_irqfd *irqfd)
+static bool irqfd_end_at_once(struct kvm_kernel_irqfd *irqfd,
+			      struct kvm_bulk_free *others)
 {
 	irqfd_stop_producers(irqfd);
 	if (irqfd->successor) {
@@ -324,7 +334,7 @@ static bool irqfd_end_at_once(struct kvm_kernel_irqfd *irqfd)
 		return false;
 
 	irqfd_has_left_queue(irqfd);
-	irqfd_release(irqfd);
+	irqfd_release_with(irqfd, others);
 
 	return true;
 }
@@ -363,7 +373,7 @@ static int irqfd_end(struct kvm_kernel_irqfd *irqfd)
 {
 	bool level = false;
 
-	if (irqfd_end_at_once(irqfd))
+	if (irqfd_end_at_once(irqfd, NULL))
 		return 0;
 	if (!irqfd_settle(irqfd, &level)) {
 		irqfd_end_later(irqfd);
@@ -380,12 +390,13 @@ static int irqfd_end(struct kvm_kernel_irqfd *irqfd)
 /**
  * kvm_irqfd_end_all - end irqfds
  * @owned: those that the caller owns by kvm_irqfd_own(), by their closing_link
+ * @free: with what they are freed; or NULL
  *
  * As kvm_irqfd_deassign() for each of them, with one grace period if there are level
  * irqfds.  Those that have a successor leave it on the eventfd's queue, still NEW.
  * Context: process context, no locks held; the caller holds the eventfds' files.
  */
-void kvm_irqfd_end_all(struct list_head *owned)
+void kvm_irqfd_end_all(struct list_head *owned, struct kvm_bulk_free *free)
 {
 	struct kvm_kernel_irqfd *irqfd, *next;
 	LIST_HEAD(rest);
@@ -395,26 +406,29 @@ void kvm_irqfd_end_all(struct list_head *owned)
 	list_for_each_entry_safe(irqfd, next, owned, closing_link) {
 		trace_kvm_irqfd_shutdown(irqfd->kvm, irqfd, KVM_IRQFD_DEASSIGN);
 		list_del(&irqfd->closing_link);
-		if (!irqfd_end_at_once(irqfd))
+		if (!irqfd_end_at_once(irqfd, free))
 			list_add_tail(&irqfd->closing_link, &rest);
 		cond_resched();
 	}
 
-	list_for_each_entry_safe(irqfd, next, &rest, closing_link)
+	list_for_each_entry_safe(irqfd, next, &rest, closing_link) {
 		if (!irqfd_settle(irqfd, &level))
 			list_move_tail(&irqfd->closing_link, &killed);
+		cond_resched();
+	}
 	if (level)
 		synchronize_srcu_expedited(&kvm_irqfd_srcu);
 
 	list_for_each_entry_safe(irqfd, next, &rest, closing_link) {
 		irqfd_give_place_up(irqfd);
-		irqfd_release(irqfd);
+		irqfd_release_with(irqfd, free);
 		cond_resched();
 	}
 	list_for_each_entry_safe(irqfd, next, &killed, closing_link) {
 		if (irqfd->successor)
 			irqfd_hand_over(irqfd);
 		irqfd_end_later(irqfd);
+		cond_resched();
 	}
 }
 
@@ -967,7 +981,8 @@ void kvm_irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file)
 
 /* A NEW irqfd, on no list yet, with references to its eventfds. */
 static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
-					    const struct kvm_irqfd *args)
+					    const struct kvm_irqfd *args,
+					    struct kvm_bulk_alloc *bulk)
 {
 	struct eventfd_ctx *eventfd, *resamplefd = NULL;
 	struct kvm_kernel_irqfd *irqfd;
@@ -984,7 +999,8 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
 		}
 	}
 
-	irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
+	irqfd = bulk ? kvm_bulk_take(bulk) :
+		       kmem_cache_zalloc(irqfd_cache, GFP_KERNEL_ACCOUNT);
 	if (!irqfd) {
 		if (resamplefd)
 			eventfd_ctx_put(resamplefd);
@@ -1042,6 +1058,18 @@ static void irqfd_give_eventfd_back(struct kvm_kernel_irqfd *irqfd)
 }
 
 /**
+ * kvm_irqfd_bulk_init - have a batch take its irqfds many at a time
+ * @bulk: where it takes them from; the caller ends it with kvm_bulk_end()
+ * @nr: how many it makes, at most
+ *
+ * Context: any.
+ */
+void kvm_irqfd_bulk_init(struct kvm_bulk_alloc *bulk, u32 nr)
+{
+	kvm_bulk_init(bulk, irqfd_cache, nr);
+}
+
+/**
  * kvm_irqfd_prepare - do of an assign what can fail
  * @kvm: the VM
  * @args: as kvm_irqfd_assign() has it
@@ -1049,6 +1077,7 @@ static void irqfd_give_eventfd_back(struct kvm_kernel_irqfd *irqfd)
  *	kvm_irqfd_publish() or kvm_irqfd_abandon(); NULL if the descriptor isn't open
  * @batch: the batch that this is a part of, or NULL.  An eventfd whose irqfd the same
  *	batch ends is free for another one
+ * @bulk: of the batch, for its irqfds: kvm_irqfd_bulk_init(); or NULL
  * @busy: set to the eventfd's wait queue if another call works on the irqfd that the
  *	eventfd has, else to NULL
  *
@@ -1057,6 +1086,7 @@ static void irqfd_give_eventfd_back(struct kvm_kernel_irqfd *irqfd)
  */
 struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *args,
 					   struct file *file, const void *batch,
+					   struct kvm_bulk_alloc *bulk,
 					   wait_queue_head_t **busy)
 {
 	struct kvm_kernel_irqfd *irqfd;
@@ -1078,7 +1108,7 @@ struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *ar
 	if (!routing)
 		return ERR_PTR(-ENOMEM);
 
-	irqfd = irqfd_alloc(kvm, file, args);
+	irqfd = irqfd_alloc(kvm, file, args, bulk);
 	if (IS_ERR(irqfd))
 		return irqfd;
 	irqfd->routing = routing;
@@ -1154,7 +1184,7 @@ int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)
 	CLASS(fd, f)(args->fd);
 
 	while (true) {
-		irqfd = kvm_irqfd_prepare(kvm, args, fd_file(f), NULL, &busy);
+		irqfd = kvm_irqfd_prepare(kvm, args, fd_file(f), NULL, NULL, &busy);
 		if (!IS_ERR(irqfd))
 			break;
 		if (!busy)
@@ -1201,21 +1231,31 @@ int kvm_irqfd_init(void)
 
 	shutdown_wq = alloc_workqueue("kvm-irqfd-shutdown", WQ_UNBOUND,
 				      WQ_MAX_ACTIVE);
-	if (!shutdown_wq) {
-		kvm_irqfd_lane_exit();
-		return -ENOMEM;
-	}
+	if (!shutdown_wq)
+		goto no_workqueue;
+
+	irqfd_cache = KMEM_CACHE(kvm_kernel_irqfd, SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN);
+	if (!irqfd_cache)
+		goto no_cache;
 
 	return 0;
+
+no_cache:
+	destroy_workqueue(shutdown_wq);
+no_workqueue:
+	kvm_irqfd_lane_exit();
+	return -ENOMEM;
 }
 
 /**
  * kvm_irqfd_exit - the counterpart of kvm_irqfd_init()
  *
+ * Waits for the irqfds that have gone by kfree_rcu().
  * Context: module exit; there are no VMs, so there are no irqfds.
  */
 void kvm_irqfd_exit(void)
 {
+	kmem_cache_destroy(irqfd_cache);
 	destroy_workqueue(shutdown_wq);
 	kvm_irqfd_lane_exit();
 }

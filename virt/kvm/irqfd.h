@@ -24,6 +24,9 @@ static inline bool kvm_irqfd_are_flags_known(u32 flags)
 #include <linux/srcu.h>
 #include <linux/types.h>
 
+struct kvm_bulk_alloc;
+struct kvm_bulk_free;
+
 extern struct srcu_struct kvm_irqfd_srcu;
 
 /*
@@ -40,14 +43,16 @@ int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args);
 
 struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *args,
 					   struct file *file, const void *batch,
+					   struct kvm_bulk_alloc *bulk,
 					   wait_queue_head_t **busy);
+void kvm_irqfd_bulk_init(struct kvm_bulk_alloc *bulk, u32 nr);
 void kvm_irqfd_abandon(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_publish(struct kvm_kernel_irqfd *irqfd, struct file *file);
 int kvm_irqfd_own(struct kvm *kvm, const struct kvm_irqfd *args, struct file *file,
 		  const void *batch, struct kvm_kernel_irqfd **irqfd,
 		  wait_queue_head_t **busy);
 void kvm_irqfd_disown(struct kvm_kernel_irqfd *irqfd);
-void kvm_irqfd_end_all(struct list_head *owned);
+void kvm_irqfd_end_all(struct list_head *owned, struct kvm_bulk_free *free);
 bool kvm_irqfd_is_on_queue(const struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_hold_events(struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_release_events(struct kvm_kernel_irqfd *irqfd);
