@@ -46,7 +46,7 @@ static struct kvm_gsi *irq_find_gsi(struct kvm *kvm, u32 nr)
  */
 static struct kvm_gsi *irq_find_next_gsi(struct kvm *kvm, u32 nr)
 {
-	/* Pairs with the release below: another caller may have made the chunk. */
+	/* Pairs with the release below: another caller may have found the chunk. */
 	struct kvm_gsi_chunk *recent = smp_load_acquire(&kvm->irq_routing->recent);
 	u32 at = nr % GSIS_PER_CHUNK;
 	struct kvm_gsi *gsi;
@@ -55,9 +55,12 @@ static struct kvm_gsi *irq_find_next_gsi(struct kvm *kvm, u32 nr)
 		return &recent->gsis[at];
 
 	gsi = irq_find_gsi(kvm, nr);
-	if (gsi)
-		smp_store_release(&kvm->irq_routing->recent,
-				  container_of(gsi, struct kvm_gsi_chunk, gsis[at]));
+	if (!gsi)
+		return NULL;
+
+	/* Pairs with the acquire above: what the chunk has in it comes first. */
+	smp_store_release(&kvm->irq_routing->recent,
+			  container_of(gsi, struct kvm_gsi_chunk, gsis[at]));
 
 	return gsi;
 }

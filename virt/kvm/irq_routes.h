@@ -38,7 +38,7 @@ struct kvm_irq_routes {
 /**
  * struct kvm_irq_routing_table - the routes of a VM
  * @chunks: its GSIs, %GSIS_PER_CHUNK at an index; stored under kvm->irq_lock
- * @recent: one of @chunks, or NULL; whoever looks for a GSI begins here
+ * @recent: one of @chunks, or NULL, where a lookup begins
  * @nr_routed: how many GSIs have routes; under kvm->irq_lock
  * @waiting: calls that have retired routes and wait for their readers
  * @pins: the routes to each pin, the one that was named last first; changed under
