@@ -7,8 +7,8 @@
  iosignalfd_batch_commit(...)
  {
  ...
--kvm_io_bus_begin_epoch(kvm, batch->epoch);
+-kvm_io_bus_begin_epoch(batch->kvm, batch->epoch);
  ...
-+kvm_io_bus_begin_epoch(kvm, batch->epoch);
- mutex_unlock(...);
++kvm_io_bus_begin_epoch(batch->kvm, batch->epoch);
+ iosignalfd_batch_end(...);
  }

@@ -4,6 +4,7 @@
 // Items are freed while vCPUs may still be ringing them.
 @@
 struct iosignalfd_item *item;
+expression free;
 @@
-- kfree_rcu(item, rcu);
+- kvm_bulk_kfree_rcu(free, item);
 + kfree(item);

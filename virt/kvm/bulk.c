@@ -2,9 +2,10 @@
 /*
  * Objects that are freed together.
  *
- * kfree_rcu() takes an object at a time, and has a lock and a look at the clock for each.
- * A call that frees many of them knows that it does, so it has an array for them, which
- * waits for one grace period.
+ * kfree_rcu() takes one object at a time, and a lock for each.  A call that ends many has
+ * an array for them instead.  When none of them can be found any more, the array waits for
+ * one grace period of RCU, after which no reader can still look at one of them, and a
+ * worker frees them all.
  *
  * The work is this module's, so the module waits for all of it when it is unloaded.
  */
@@ -62,6 +63,7 @@ struct kvm_bulk_free *kvm_bulk_free_alloc(u32 room)
  * kvm_bulk_free_end - free the objects, and the room for them, after a grace period
  * @bulk: what kvm_bulk_free_alloc() has returned, or NULL; it isn't the caller's any more
  *
+ * No reader that begins after this finds one of the objects.
  * Context: process context.  Waits for nothing and takes no memory.
  */
 void kvm_bulk_free_end(struct kvm_bulk_free *bulk)

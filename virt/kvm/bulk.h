@@ -97,7 +97,14 @@ void kvm_bulk_free_end(struct kvm_bulk_free *bulk);
 int kvm_bulk_create_workqueue(void);
 void kvm_bulk_destroy_workqueue(void);
 
-/* Returns false if there is no room. */
+/**
+ * kvm_bulk_free_add - have an object freed with others
+ * @bulk: with which others; NULL for none
+ * @obj: the object
+ *
+ * Context: the caller is the only one that uses @bulk.
+ * Return: false if there is no room; the object is the caller's as before then.
+ */
 static inline bool kvm_bulk_free_add(struct kvm_bulk_free *bulk, void *obj)
 {
 	if (!bulk || bulk->nr == bulk->room)

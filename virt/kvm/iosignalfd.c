@@ -15,8 +15,8 @@
  * under RCU all the way and take one lock, the item's, for the signal itself.
  * DEASSIGN takes that lock too: when it returns no signal is under way, and none
  * can begin as the item has lost its eventfd.  So it waits for one signal at
- * most, never for a grace period; what is unlinked goes by kfree_rcu(), which
- * leaves no callback of ours behind for a module unload to wait for.
+ * most, never for a grace period; what is unlinked goes by kfree_rcu(), or with
+ * all that a batch ends (bulk.c).
  */
 
 #include <kvm/iobus.h>

@@ -293,7 +293,7 @@ static int irq_stage(struct kvm_irq_change *change)
 		return change->error;
 
 	for (block = &change->first; block; block = block->next) {
-		/* Of few routes one may be all that is taken. */
+		/* A call that names few routes may need no more than one object. */
 		change->bulk.wanted = block == &change->first ? 1 : block->nr;
 		for (named = block->named; named < irq_end(block); named++) {
 			if (named->gsi->named != named)

@@ -7,6 +7,8 @@
  * which it isn't there; and a failure half way leaves half.
  */
 #include <stdint.h>
+#include <unistd.h>
+#include <sys/mman.h>
 
 #include "eventfd_batch.h"
 #include "kvm_test_harness.h"
@@ -15,6 +17,10 @@
 #include "io_flags.h"
 
 #define NR_BELLS	4
+#define NR_MANY		80
+/* Of these, the first one that can't be read. */
+#define UNREADABLE	70
+#define FAR		0x400
 
 /* Doorbells of their own eventfds at @base and above. */
 struct bells {
@@ -338,6 +344,63 @@ TEST_F(bus, sharers)
 		close(new[i]);
 	}
 	free(ops);
+}
+
+/*
+ * More than the call copies, allocates or frees at a time.  Of operations of which one can't
+ * be read the call names that one, also where it is among others that can.
+ */
+TEST_F(bus, many)
+{
+	const size_t size = align_up(NR_MANY * sizeof(struct kvm_eventfd_op), getpagesize());
+	struct kvm_iosignalfd sig[NR_MANY];
+	struct kvm_eventfd_op *ops;
+	char *end, *room;
+	int i;
+
+	room = mmap(NULL, size + getpagesize(), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	TEST_ASSERT(room != MAP_FAILED, "mmap()");
+	end = room + size;
+	TEST_ASSERT(!mprotect(end, getpagesize(), PROT_NONE), "mprotect()");
+
+	for (i = 0; i < NR_MANY; i++) {
+		sig[i] = self->sig;
+		sig[i].addr += 8 * i;
+	}
+
+	ops = (struct kvm_eventfd_op *)end - UNREADABLE;
+	for (i = 0; i < UNREADABLE; i++)
+		ops[i] = io_op(sig[i]);
+	ASSERT_BATCH_FAILS(EFAULT, UNREADABLE, self->vm, ops, NR_MANY);
+	TEST_ASSERT(!nr_registered(self->vm), "Something is left");
+
+	ops = (struct kvm_eventfd_op *)end - NR_MANY;
+	for (i = 0; i < NR_MANY; i++)
+		ops[i] = io_op(sig[i]);
+	ASSERT_BATCH_OK(self->vm, ops, NR_MANY);
+	TEST_ASSERT(nr_registered(self->vm) == NR_MANY, "Some are missing");
+
+	for (i = 0; i < NR_MANY; i++)
+		ops[i] = move_op(sig[i], sig[i].addr + FAR);
+	ops[NR_MANY - 1].to_addr = sig[0].addr + FAR;
+	ASSERT_BATCH_FAILS(EEXIST, NR_MANY - 1, self->vm, ops, NR_MANY);
+	assert_bell(self->vcpu, sig[NR_MANY - 1], true);
+
+	ops[NR_MANY - 1].to_addr = sig[NR_MANY - 1].addr + FAR;
+	ASSERT_BATCH_OK(self->vm, ops, NR_MANY);
+	for (i = 0; i < NR_MANY; i++) {
+		assert_bell(self->vcpu, sig[i], false);
+		sig[i].addr += FAR;
+		assert_bell(self->vcpu, sig[i], true);
+		ops[i] = io_end_op(sig[i]);
+	}
+
+	ASSERT_BATCH_OK(self->vm, ops, NR_MANY);
+	TEST_ASSERT(!nr_registered(self->vm), "Something is left");
+	assert_bell(self->vcpu, sig[NR_MANY - 1], false);
+
+	munmap(room, size + getpagesize());
 }
 
 /* A move takes all along that a registration was assigned with. */
