@@ -3,8 +3,8 @@
 // run: cloud iosignalfd_fanout_test.bus.pio.fanout_limit
 // Any number of registrations may share a write.
 @@
-identifier nr;
+expression other, nr;
 @@
-- if (++nr == KVM_IOSIGNALFD_MAX_FANOUT)
+- if (!other->leaves && ++nr == KVM_IOSIGNALFD_MAX_FANOUT)
 + if (++nr < 0)
 	return -EUSERS;

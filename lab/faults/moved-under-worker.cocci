@@ -5,5 +5,5 @@
 @@
 expression irqfd, c;
 @@
-- kvm_irqfd_idle(irqfd) && kvm_irqfd_set_gsi(irqfd, c->gsi)
-+ kvm_irqfd_set_gsi(irqfd, c->gsi)
+- kvm_irqfd_idle(irqfd) && kvm_irqfd_set_gsi(irqfd, c->gsi, c->routing)
++ kvm_irqfd_set_gsi(irqfd, c->gsi, c->routing)

@@ -3,7 +3,12 @@
 // run: debug irqfd_isolation_test
 // A DEASSIGN doesn't wait for another one that ends the same irqfd.
 @@
-identifier search;
+expression E1, E2;
 @@
-- if (search.ending)
--	return irqfd_wait_for_end(search.ending);
+ kvm_irqfd_deassign(...)
+ {
+ ...
+-while (irqfd_find_and_own(E1, E2)) {...}
++irqfd_find_and_own(E1, E2);
+ ...
+ }

@@ -5,7 +5,7 @@
 @@
 expression irqfd;
 @@
- irqfd_publish(...)
+ irqfd_go_live(...)
  {
  <...
 - kvm_irqfd_wake_writers(irqfd);
