@@ -17,7 +17,7 @@ identifier kvm;
 @@
 identifier kvm;
 @@
- void kvm_irqfd_level_rerouted(struct kvm *kvm)
+ void kvm_irqfd_level_rerouted(struct kvm *kvm, ...)
  {
  ...
  lockdep_assert_held(&kvm->irq_lock);

@@ -40,29 +40,39 @@ static struct kvm_gsi *irq_find_gsi(struct kvm *kvm, u32 nr)
 	return chunk ? &chunk->gsis[nr % GSIS_PER_CHUNK] : NULL;
 }
 
-/*
- * As irq_find_gsi(), for callers that come with one GSI after the other.  A chunk stays as
- * long as the VM, and what is in it doesn't depend on @recent, so no lock is needed.
- */
-static struct kvm_gsi *irq_find_next_gsi(struct kvm *kvm, u32 nr)
+/* A chunk stays as long as the VM, so no lock is needed. */
+static noinline struct kvm_gsi *irq_find_and_remember_gsi(struct kvm *kvm, u32 nr)
 {
-	/* Pairs with the release below: another caller may have found the chunk. */
-	struct kvm_gsi_chunk *recent = smp_load_acquire(&kvm->irq_routing->recent);
-	u32 at = nr % GSIS_PER_CHUNK;
-	struct kvm_gsi *gsi;
+	struct kvm_gsi *gsi = irq_find_gsi(kvm, nr);
 
-	if (recent && recent->gsis[at].nr == nr)
-		return &recent->gsis[at];
-
-	gsi = irq_find_gsi(kvm, nr);
 	if (!gsi)
 		return NULL;
 
-	/* Pairs with the acquire above: what the chunk has in it comes first. */
+	/* Pairs with irq_find_next_gsi(): what the chunk has in it comes first. */
 	smp_store_release(&kvm->irq_routing->recent,
-			  container_of(gsi, struct kvm_gsi_chunk, gsis[at]));
+			  container_of(gsi, struct kvm_gsi_chunk,
+				       gsis[nr % GSIS_PER_CHUNK]));
 
 	return gsi;
+}
+
+/*
+ * As irq_find_gsi(), for callers that come with one GSI after the other.  What is in a
+ * chunk doesn't depend on @recent, which another caller may have set.
+ */
+static inline struct kvm_gsi *irq_find_next_gsi(struct kvm *kvm, u32 nr)
+{
+	/* Pairs with irq_find_and_remember_gsi(). */
+	struct kvm_gsi_chunk *recent = smp_load_acquire(&kvm->irq_routing->recent);
+	struct kvm_gsi *gsi;
+
+	if (recent) {
+		gsi = &recent->gsis[nr % GSIS_PER_CHUNK];
+		if (gsi->nr == nr)
+			return gsi;
+	}
+
+	return irq_find_and_remember_gsi(kvm, nr);
 }
 
 /**

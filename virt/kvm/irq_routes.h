@@ -87,6 +87,7 @@ struct kvm_irq_block {
  * struct kvm_irq_change - a call that changes routes
  * @kvm: the VM
  * @all: do GSIs that aren't named lose their routes?
+ * @has_pins: does one of the routes lead to a pin?
  * @error: what is wrong with the route that comes after those that are named
  * @first: the first block of them, whose room is @few
  * @last: the last one
@@ -97,6 +98,7 @@ struct kvm_irq_block {
 struct kvm_irq_change {
 	struct kvm *kvm;
 	bool all;
+	bool has_pins;
 	int error;
 	struct kvm_irq_block first;
 	struct kvm_irq_block *last;

@@ -109,6 +109,7 @@ static int irq_name_route(struct kvm_irq_change *change, struct kvm_irq_named *n
 
 	named->e.gsi = ue->gsi;
 	named->e.type = ue->type;
+	change->has_pins |= ue->type == KVM_IRQ_ROUTING_IRQCHIP;
 	if (ue->type == KVM_GSI_ROUTE_NONE && !change->all)
 		return 0;
 
@@ -127,6 +128,7 @@ void kvm_irq_change_begin(struct kvm_irq_change *change, struct kvm *kvm, bool a
 {
 	change->kvm = kvm;
 	change->all = all;
+	change->has_pins = false;
 	change->error = 0;
 	change->first.next = NULL;
 	change->first.nr = 0;
@@ -351,6 +353,9 @@ static void irq_take_pins(struct kvm_irq_change *change)
 	struct kvm_irq_named *named;
 	struct kvm_irq_block *block;
 
+	if (!change->has_pins)
+		return;
+
 	for (block = &change->first; block; block = block->next) {
 		for (named = block->named; named < irq_end(block); named++) {
 			if (named->e.type != KVM_IRQ_ROUTING_IRQCHIP)
@@ -364,6 +369,19 @@ static void irq_take_pins(struct kvm_irq_change *change)
 	}
 }
 
+/*
+ * The routes lead to no pin any more.  Where another route leads to the same pin from now
+ * on, that is on the pin's list already.
+ */
+static void irq_leave_pins(struct kvm_irq_routes *routes)
+{
+	struct kvm_kernel_irq_routing_entry *e;
+
+	for (e = routes->entry; e < routes->entry + routes->nr; e++)
+		if (!hlist_unhashed(&e->link))
+			hlist_del_init_rcu(&e->link);
+}
+
 static void irq_put_in_place(struct kvm_irq_change *change, struct kvm_gsi *gsi,
 			     struct kvm_irq_routes *routes)
 {
@@ -375,11 +393,15 @@ static void irq_put_in_place(struct kvm_irq_change *change, struct kvm_gsi *gsi,
 	/* A reader of this generation sees these routes: irqfd_resolve(). */
 	smp_store_release(&gsi->generation, gsi->generation + 1);
 	if (old) {
+		irq_leave_pins(old);
 		old->next = change->retired;
 		change->retired = old;
 	}
 
-	kvm_irqfd_bypass_rerouted(kvm, gsi);
+	/* Pairs with irqfd_add_producer(), which sees these routes, or is seen here. */
+	smp_mb();
+	if (!list_empty(&gsi->bypassed))
+		kvm_irqfd_bypass_rerouted(kvm, gsi);
 }
 
 /* Also if the route is what it was: the vCPU may have come since. */
@@ -404,8 +426,6 @@ static u32 irq_put_named(struct kvm_irq_change *change)
 				continue;
 			if (named->routes != irq_routes_of(kvm, named->gsi))
 				irq_put_in_place(change, named->gsi, named->routes);
-			/* Likewise: it may have waited for more than a route. */
-			kvm_irqfd_level_rerouted(kvm, named->e.gsi);
 			nr_routed += !!named->routes;
 		}
 		cond_resched();
@@ -429,17 +449,20 @@ static void irq_remove_unnamed(struct kvm_irq_change *change)
 	}
 }
 
-static void irq_retire_pins(struct kvm_irq_change *change)
+/* Also where the route is what it was: a level irqfd may have waited for more than that. */
+static void irq_tell_level(struct kvm_irq_change *change)
 {
-	struct kvm_irq_routes *routes;
-	unsigned int i, n = 0;
+	struct kvm_irq_named *named;
+	struct kvm_irq_block *block;
 
-	for (routes = change->retired; routes; routes = routes->next) {
-		for (i = 0; i < routes->nr; i++)
-			if (!hlist_unhashed(&routes->entry[i].link))
-				hlist_del_init_rcu(&routes->entry[i].link);
-		if (++n % FREE_AT_ONCE == 0)
-			cond_resched();
+	if (!kvm_irqfd_level_has_any(change->kvm))
+		return;
+
+	for (block = &change->first; block; block = block->next) {
+		for (named = block->named; named < irq_end(block); named++)
+			if (named->gsi->named == named)
+				kvm_irqfd_level_rerouted(change->kvm, named->e.gsi);
+		cond_resched();
 	}
 }
 
@@ -470,9 +493,9 @@ static bool irq_commit(struct kvm_irq_change *change)
 
 	irq_take_pins(change);
 	nr_routed = irq_put_named(change);
+	irq_tell_level(change);
 	if (change->all && nr_routed != kvm->irq_routing->nr_routed)
 		irq_remove_unnamed(change);
-	irq_retire_pins(change);
 	kvm_arch_irq_routing_update(kvm, irq_lowest(change));
 
 	if (change->retired)

@@ -148,6 +148,7 @@ void kvm_irqfd_level_detach(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_close(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd);
 void kvm_irqfd_level_acked(struct kvm *kvm, unsigned int gsi);
+bool kvm_irqfd_level_has_any(struct kvm *kvm);
 void kvm_irqfd_level_rerouted(struct kvm *kvm, unsigned int gsi);
 #else
 static inline void kvm_irqfd_init_vm(struct kvm *kvm)

@@ -98,7 +98,7 @@ static int irqfd_add_producer(struct irq_bypass_consumer *cons,
 		irqfd->bypass_waits = true;
 	} else {
 		list_add_tail(&irqfd->bypass_link, &irqfd->routing->bypassed);
-		/* Pairs with kvm_irqfd_bypass_rerouted(): it sees the irqfd, or this its route. */
+		/* Pairs with irq_put_in_place(): it sees the irqfd, or this its route. */
 		smp_mb();
 		irqfd_note_route(irqfd);
 	}
@@ -300,11 +300,6 @@ void kvm_irqfd_bypass_rerouted(struct kvm *kvm, struct kvm_gsi *gsi)
 	int n = 0;
 
 	lockdep_assert_held(&kvm->irq_lock);
-
-	/* Pairs with irqfd_add_producer(). */
-	smp_mb();
-	if (list_empty(&gsi->bypassed))
-		return;
 
 	spin_lock_irq(&kvm->irqfds.lock);
 	while ((irqfd = irqfd_next_to_tell(gsi))) {

@@ -238,7 +238,7 @@ bool kvm_irqfd_level_raise(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 	routed = kvm_arch_irqfd_level_raise(kvm, resampler);
 	if (!routed) {
 		set_bit(RESAMPLER_STRANDED, &resampler->flags);
-		/* Before the second look: see kvm_irqfd_level_rerouted(). */
+		/* Before the second look: see kvm_irqfd_level_has_any(). */
 		smp_mb__after_atomic();
 		routed = kvm_arch_irqfd_level_raise(kvm, resampler);
 	}
@@ -301,8 +301,26 @@ static noinline void irqfd_tell_stranded(struct kvm *kvm, unsigned int gsi)
 }
 
 /**
- * kvm_irqfd_level_rerouted - user space has set the routes of a GSI
+ * kvm_irqfd_level_has_any - may a level irqfd wait for new routes?
  * @kvm: the VM
+ *
+ * Either a raise finds the new routes, or kvm_irqfd_level_rerouted() finds it stranded; if
+ * both, the irqfds are told once too often, which does no harm.
+ * Context: kvm->irq_lock, with the new routes in place.
+ * Return: false if kvm_irqfd_level_rerouted() has nothing to do for any GSI.
+ */
+bool kvm_irqfd_level_has_any(struct kvm *kvm)
+{
+	/* Pairs with kvm_irqfd_level_strand() and kvm_irqfd_level_raise(). */
+	smp_mb();
+
+	/* Without a lock: what is attached after this raises after this. */
+	return !data_race(xa_empty(&kvm->irqfds.resamplers));
+}
+
+/**
+ * kvm_irqfd_level_rerouted - user space has set the routes of a GSI
+ * @kvm: the VM, of which kvm_irqfd_level_has_any() has told true after the change
  * @gsi: the GSI
  *
  * Context: kvm->irq_lock, with these routes in place.
@@ -311,15 +329,8 @@ void kvm_irqfd_level_rerouted(struct kvm *kvm, unsigned int gsi)
 {
 	lockdep_assert_held(&kvm->irq_lock);
 
-	/*
-	 * Either a raise finds the new routes, or it is found stranded here; if
-	 * both, the irqfds are told once too often, which does no harm.
-	 */
-	smp_mb();
 	kvm_arch_irqfd_level_rerouted(kvm, gsi);
-	/* Without a lock: what is attached after this raises after this. */
-	if (!data_race(xa_empty(&kvm->irqfds.resamplers)))
-		irqfd_tell_stranded(kvm, gsi);
+	irqfd_tell_stranded(kvm, gsi);
 }
 
 static struct kvm_irqfd_resampler *irqfd_add_resampler(struct kvm *kvm,
