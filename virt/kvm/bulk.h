@@ -15,6 +15,9 @@
 /* So many at a time.  A stack has room for a few of these arrays. */
 #define KVM_BULK	16U
 
+/* So few cost less one by one. */
+#define KVM_BULK_FEW	4U
+
 /**
  * struct kvm_bulk_alloc - where a call takes its objects from
  * @cache: the cache
@@ -52,15 +55,18 @@ static inline void kvm_bulk_init(struct kvm_bulk_alloc *bulk, struct kmem_cache 
  */
 static inline void *kvm_bulk_take(struct kvm_bulk_alloc *bulk)
 {
+	u32 nr = min(bulk->wanted, KVM_BULK);
+
 	if (!bulk->nr) {
-		u32 nr = clamp(bulk->wanted, 1U, KVM_BULK);
+		if (nr < KVM_BULK_FEW)
+			return kmem_cache_zalloc(bulk->cache, GFP_KERNEL_ACCOUNT);
 
 		bulk->nr = kmem_cache_alloc_bulk(bulk->cache,
 						 GFP_KERNEL_ACCOUNT | __GFP_ZERO, nr,
 						 bulk->objs);
 		if (!bulk->nr)
 			return NULL;
-		bulk->wanted -= min(bulk->wanted, nr);
+		bulk->wanted -= nr;
 	}
 
 	return bulk->objs[--bulk->nr];

@@ -55,8 +55,9 @@ struct batch_op {
  * @args: what user space passed
  * @ops: the operations
  * @nr: how many there are
- * @nr_files: for how many of them the file has been looked up
- * @left: how many are still looked at: all, or those before the one that has failed
+ * @loaded: the file has been looked up for those before this one
+ * @end: those before this one are still looked at: all, or until the one that has failed
+ * @pause: where a walk next lets other tasks run
  * @has: which kinds of operations there are, by bits
  * @ret: why it has failed, or 0
  * @io: the iosignalfds' part
@@ -72,8 +73,9 @@ struct batch {
 	struct kvm_eventfd_op *args;
 	struct batch_op *ops;
 	u32 nr;
-	u32 nr_files;
-	u32 left;
+	struct batch_op *loaded;
+	struct batch_op *end;
+	struct batch_op *pause;
 	unsigned int has;
 	int ret;
 	struct iosignalfd_batch io;
@@ -106,33 +108,55 @@ static bool batch_is_killed(struct batch *batch)
 	if (likely(!fatal_signal_pending(current)))
 		return false;
 
-	batch->left = 0;
+	batch->end = batch->ops;
 	batch->ret = -EINTR;
 	return true;
 }
 
-static void batch_failed_at(struct batch *batch, const struct batch_op *op, int ret)
+static void batch_failed_at(struct batch *batch, struct batch_op *op, int ret)
 {
 	if (!ret)
 		return;
 
-	batch->left = op - batch->ops;
+	batch->end = op;
 	batch->ret = ret;
 	batch->busy = NULL;
+}
+
+/* The walks are inline: a call of one is a good part of what an operation costs in it. */
+
+/* From where a walk goes on that has come to @op; NULL for one that begins. */
+static __always_inline struct batch_op *batch_go_on(struct batch *batch, struct batch_op *op)
+{
+	if (op)
+		return op + 1;
+
+	batch->pause = batch->ops;
+	return batch->ops;
+}
+
+/* Is it time to let other tasks run? */
+static __always_inline bool batch_pauses_at(struct batch *batch, const struct batch_op *op)
+{
+	if (likely(op != batch->pause))
+		return false;
+
+	batch->pause += BATCH_STRIDE;
+	return true;
 }
 
 /*
  * The operation of @kinds that comes after @op, or the first one for NULL, of those that are
  * left: one that fails ends the walk, and so does a fatal signal.  NULL if there is none.
  */
-static struct batch_op *batch_next(struct batch *batch, struct batch_op *op,
-				   unsigned int kinds)
+static __always_inline struct batch_op *batch_next(struct batch *batch, struct batch_op *op,
+						   unsigned int kinds)
 {
 	if (!(batch->has & kinds))
 		return NULL;
 
-	for (op = op ? op + 1 : batch->ops; op < batch->ops + batch->left; op++) {
-		if ((op - batch->ops) % BATCH_STRIDE == 0 && batch_is_killed(batch))
+	for (op = batch_go_on(batch, op); op < batch->end; op++) {
+		if (batch_pauses_at(batch, op) && batch_is_killed(batch))
 			return NULL;
 		if (op->kinds & kinds)
 			return op;
@@ -218,11 +242,13 @@ static int batch_load_op(struct batch *batch, struct batch_op *op,
 	if (op->kinds & BATCH_IO_GOES)
 		batch->nr_ending += 2;
 
+	op->irqfd = NULL;
+	op->fd = EMPTY_FD;
 	if (op->kinds & BATCH_IRQFDS)
 		op->fd = fdget(args->irqfd.fd);
 	else if (!batch_is_for_any_fd(op))
 		op->fd = fdget(args->io.fd);
-	batch->nr_files++;
+	batch->loaded = op + 1;
 
 	return 0;
 }
@@ -247,16 +273,15 @@ static u32 batch_copy_ops(struct kvm_eventfd_op *to, const void __user *from, u3
 static void batch_load_some(struct batch *batch, u32 at, const void __user *from, u32 size)
 {
 	struct kvm_eventfd_op *args = batch->args + at;
-	u32 nr = min(batch->left - at, BATCH_STRIDE);
-	u32 nr_copied, i;
+	struct batch_op *op = batch->ops + at;
+	u32 nr = min(batch->nr - at, BATCH_STRIDE);
 	int ret;
 
-	nr_copied = batch_copy_ops(args, from, size, nr, &ret);
-	batch_failed_at(batch, batch->ops + at + nr_copied, ret);
+	nr = batch_copy_ops(args, from, size, nr, &ret);
+	batch_failed_at(batch, op + nr, ret);
 
-	for (i = 0; i < nr_copied && at + i < batch->left; i++)
-		batch_failed_at(batch, batch->ops + at + i,
-				batch_load_op(batch, batch->ops + at + i, args + i));
+	for (; nr && op < batch->end; nr--, op++, args++)
+		batch_failed_at(batch, op, batch_load_op(batch, op, args));
 }
 
 static int batch_load(struct batch *batch, const struct kvm_eventfd_batch *args)
@@ -265,11 +290,14 @@ static int batch_load(struct batch *batch, const struct kvm_eventfd_batch *args)
 	u32 at;
 
 	batch->args = kvmalloc_array(args->nr, sizeof(*batch->args), GFP_KERNEL_ACCOUNT);
-	batch->ops = kvcalloc(args->nr, sizeof(*batch->ops), GFP_KERNEL_ACCOUNT);
+	batch->ops = kvmalloc_array(args->nr, sizeof(*batch->ops), GFP_KERNEL_ACCOUNT);
 	if (!batch->args || !batch->ops)
 		return -ENOMEM;
 
-	for (at = 0; at < batch->left && !batch_is_killed(batch); at += BATCH_STRIDE)
+	batch->loaded = batch->ops;
+	batch->end = batch->ops + batch->nr;
+	for (at = 0; batch->ops + at < batch->end && !batch_is_killed(batch);
+	     at += BATCH_STRIDE)
 		batch_load_some(batch, at, from + (size_t)at * args->op_size,
 				args->op_size);
 
@@ -327,11 +355,15 @@ static void batch_prepare_irqfds(struct batch *batch)
 }
 
 /* As batch_next(), but of the irqfds of @kind that the batch has and isn't through with. */
-static struct batch_op *batch_next_irqfd(struct batch *batch, struct batch_op *op,
-					 unsigned int kind)
+static __always_inline struct batch_op *
+batch_next_irqfd(struct batch *batch, struct batch_op *op, unsigned int kind)
 {
-	for (op = op ? op + 1 : batch->ops; op < batch->ops + batch->nr_files; op++) {
-		cond_resched();
+	if (!(batch->has & kind))
+		return NULL;
+
+	for (op = batch_go_on(batch, op); op < batch->loaded; op++) {
+		if (batch_pauses_at(batch, op))
+			cond_resched();
 		if (op->kinds == kind && op->irqfd)
 			return op;
 	}
@@ -354,13 +386,17 @@ static void batch_abandon_irqfds(struct batch *batch)
 	}
 }
 
-/* Those that have their eventfd, or those that have it by now. */
+/*
+ * Those that have their eventfd, or those that have it by now.  They all have it where
+ * nothing ends.
+ */
 static void batch_publish_irqfds(struct batch *batch)
 {
+	bool all = !(batch->has & BATCH_IRQFD_ENDS);
 	struct batch_op *op = NULL;
 
 	while ((op = batch_next_irqfd(batch, op, BATCH_IRQFD_BEGINS))) {
-		if (!kvm_irqfd_is_on_queue(op->irqfd))
+		if (!all && !kvm_irqfd_is_on_queue(op->irqfd))
 			continue;
 		kvm_irqfd_publish(op->irqfd, fd_file(op->fd));
 		op->irqfd = NULL;
@@ -387,7 +423,7 @@ static void batch_commit_irqfds(struct batch *batch)
 static void batch_wait_for_call(struct batch *batch)
 {
 	batch->ret = kvm_irqfd_wait_for_call(batch->busy);
-	batch->left = batch->ret ? 0 : batch->nr_files;
+	batch->end = batch->ret ? batch->ops : batch->loaded;
 }
 #else
 /* batch_check_op() lets no irqfd in. */
@@ -412,10 +448,11 @@ static void batch_wait_for_call(struct batch *batch)
 
 static int batch_take_away(struct batch *batch, struct batch_op *op)
 {
-	struct iosignalfd_spec spec = iosignalfd_to_spec(&op->args->io);
 	bool any = batch_is_for_any_fd(op);
+	struct iosignalfd_spec spec;
 	int ret = 0;
 
+	iosignalfd_to_spec(&op->args->io, &spec);
 	if (!any) {
 		if (!fd_file(op->fd))
 			return -EBADF;
@@ -446,7 +483,7 @@ static int batch_put_in_place(struct batch *batch, struct batch_op *op)
 	int ret;
 
 	if (batch_is_move(op)) {
-		spec = iosignalfd_to_spec(&to);
+		iosignalfd_to_spec(&to, &spec);
 		return iosignalfd_batch_move(&batch->io, op->item, fd_file(op->fd),
 					     spec.bus, spec.addr);
 	}
@@ -474,7 +511,7 @@ static void batch_add_iosignalfds(struct batch *batch)
 				     batch->free);
 	if (ret) {
 		batch->ret = ret;
-		batch->left = 0;
+		batch->end = batch->ops;
 		return;
 	}
 
@@ -578,14 +615,13 @@ int kvm_eventfd_batch(struct kvm *kvm, struct kvm_eventfd_batch __user *user)
 		return ret;
 
 	batch.nr = args.nr;
-	batch.left = args.nr;
 	ret = batch_load(&batch, &args);
 	if (ret)
 		batch.ret = ret;
 	else
 		batch_run(&batch);
 
-	for (op = batch.ops; op < batch.ops + batch.nr_files; op++)
+	for (op = batch.ops; op < batch.loaded; op++)
 		fdput(op->fd);
 	kvm_bulk_free_end(batch.free);
 	kvfree(batch.ops);
@@ -594,6 +630,6 @@ int kvm_eventfd_batch(struct kvm *kvm, struct kvm_eventfd_batch __user *user)
 	if (!batch.ret)
 		return 0;
 
-	failed = batch.ret == -EINTR ? batch.nr : batch.left;
+	failed = batch.ret == -EINTR || !batch.end ? batch.nr : batch.end - batch.ops;
 	return put_user(failed, &user->failed) ? -EFAULT : batch.ret;
 }

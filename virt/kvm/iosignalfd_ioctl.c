@@ -65,13 +65,13 @@ static int iosignalfd_check_args(const struct kvm_iosignalfd *args)
 /**
  * iosignalfd_to_spec - say in our terms which writes user space means
  * @args: what user space passed
+ * @spec: where the writes go, without an eventfd
  *
  * Context: any.
- * Return: the writes, without an eventfd.
  */
-struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args)
+void iosignalfd_to_spec(const struct kvm_iosignalfd *args, struct iosignalfd_spec *spec)
 {
-	struct iosignalfd_spec spec = {
+	*spec = (struct iosignalfd_spec) {
 		.addr = args->addr,
 		.bus = KVM_MMIO_BUS,
 		.len = args->len,
@@ -81,16 +81,14 @@ struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args)
 	};
 
 	if (args->flags & KVM_IOEVENTFD_FLAG_PIO)
-		spec.bus = KVM_PIO_BUS;
+		spec->bus = KVM_PIO_BUS;
 	else if (args->flags & KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY)
-		spec.bus = KVM_VIRTIO_CCW_NOTIFY_BUS;
+		spec->bus = KVM_VIRTIO_CCW_NOTIFY_BUS;
 
-	if (!spec.wildcard)
-		spec.value = args->trigger;
+	if (!spec->wildcard)
+		spec->value = args->trigger;
 	if (args->flags & KVM_IOSIGNALFD_FLAG_POST_WRITE)
-		spec.post = u64_to_user_ptr(args->post_addr);
-
-	return spec;
+		spec->post = u64_to_user_ptr(args->post_addr);
 }
 
 /* The two structures are one, seen through either name. */
@@ -126,7 +124,7 @@ int iosignalfd_to_assign(const struct kvm_iosignalfd *args, struct file *file,
 	if (!file)
 		return -EBADF;
 
-	*spec = iosignalfd_to_spec(args);
+	iosignalfd_to_spec(args, spec);
 	spec->file = file;
 	spec->eventfd = eventfd_ctx_fileget(file);
 
@@ -185,10 +183,11 @@ int kvm_iosignalfd_deassign(struct kvm *kvm,
 			    const struct kvm_ioeventfd *user_args)
 {
 	const struct kvm_iosignalfd *args = iosignalfd_to_args(user_args);
-	struct iosignalfd_spec spec = iosignalfd_to_spec(args);
 	bool any = args->flags & KVM_IOSIGNALFD_FLAG_ANY_FD;
+	struct iosignalfd_spec spec;
 	int ret;
 
+	iosignalfd_to_spec(args, &spec);
 	if (!any) {
 		spec.eventfd = eventfd_ctx_fdget(args->fd);
 		if (IS_ERR(spec.eventfd))

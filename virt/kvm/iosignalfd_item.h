@@ -248,7 +248,7 @@ static inline void iosignalfd_batch_take_away(struct iosignalfd_batch *batch,
 
 int iosignalfd_to_assign(const struct kvm_iosignalfd *args, struct file *file,
 			 struct iosignalfd_spec *spec);
-struct iosignalfd_spec iosignalfd_to_spec(const struct kvm_iosignalfd *args);
+void iosignalfd_to_spec(const struct kvm_iosignalfd *args, struct iosignalfd_spec *spec);
 
 struct iosignalfd_item *iosignalfd_new_item(const struct iosignalfd_spec *spec,
 					    struct iosignalfd_batch *batch);
