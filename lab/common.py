@@ -10,7 +10,7 @@ LAB = os.path.join(BUILD, "lab")
 
 
 # How many files of each kind stay in build/lab; modules change often in development.
-KEEP = {"base": 12, "init": 2, "vmlinux": 4}
+KEEP = {"base": 12, "init": 4, "vmlinux": 4}
 YOUNG = 600
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The machines: QEMU (software emulation with SVM, or hardware) and Bochs (VMX).
+"""The machines: QEMU (software emulation with SVM, or hardware; of arm64) and Bochs (VMX).
 
 A machine is started with its channels (lab/init.c) as open descriptors here.
 """
@@ -22,8 +22,9 @@ from silence import asleep
 # A hung task can't be killed, and a process that waits for it would wait until the
 # machine's time is up. The hung task's report is the verdict, so the kernel panics at
 # it, and prints the blocked tasks and the other processors' backtraces.
-COMMON = ("console=ttyS0,115200", "quiet", "loglevel=5", "oops=panic", "hung_task_panic=1",
+COMMON = ("quiet", "loglevel=5", "oops=panic", "hung_task_panic=1",
           "panic_print=0x240", "printk.devkmsg=on", "log_buf_len=8M")
+CONSOLE = "console=ttyS0,115200"
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
@@ -116,6 +117,9 @@ class Machine:
 
 
 class Qemu(Machine):
+    # The guest's init switches the other processors on (lab/init.c).
+    WORDS = (*COMMON, "panic=-1", "lab.channel=virtio", "maxcpus=1")
+
     # With a thread for each processor QEMU's nested paging fails (7.2, and 10.0.2 of
     # bookworm-backports): a guest's VMEXIT has a rip of the host's kvm-amd, as
     # kvm_exit's trace shows.  The guest faults there for ever or is shut down, or writes
@@ -145,8 +149,7 @@ class Qemu(Machine):
             # advertise one, but Linux assumes it on VMware, and this machine has
             # VMware's port: Linux asks there if the serial number is VMware's.
             cpu = ["EPYC,-hypervisor", "-smbios", "type=1,serial=VMware-lab"]
-        # The guest's init switches the other processors on (lab/init.c).
-        words = [*COMMON, "panic=-1", "lab.channel=virtio", "maxcpus=1", "noreplace-smp"]
+        words = [*self.WORDS, CONSOLE, "noreplace-smp"]
         if not opts.hardware:
             # Both checks compare two clocks over some milliseconds, and fail if the
             # host doesn't schedule the emulator for that long.
@@ -165,16 +168,21 @@ class Qemu(Machine):
         if opts.disk:
             devices += ["-drive", f"file={opts.disk},format=raw,if=none,id=disk,snapshot=on",
                         "-device", "virtio-blk-pci,drive=disk"]
+        words.append("unknown_nmi_panic")
+        self.run(opts, ["qemu-system-x86_64", *accel, "-M", machine, "-cpu", *cpu,
+                        "-kernel", unpacked(kernel), *devices], words, initrd)
+
+    def run(self, opts, machine, words, initrd):
+        """Start a MACHINE, an emulator's command with its options, with its channels."""
         # With --icount a pulse's instructions would be counted as well.
         self.pulse = not opts.icount
         if self.pulse:
-            words += ["lab.pulse", "unknown_nmi_panic"]
+            words.append("lab.pulse")
         words += opts.append
-        argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", *accel, "-M", machine,
-                "-cpu", *cpu, "-smp", str(opts.smp), "-m", f"{opts.mem}M",
-                "-display", "none", "-no-reboot",
-                "-kernel", unpacked(kernel), "-initrd", initrd, "-append", " ".join(words),
-                "-serial", "chardev:console", *devices, "-device", "virtio-serial-pci"]
+        argv = [*machine, "-nodefaults", "-no-user-config",
+                "-smp", str(opts.smp), "-m", f"{opts.mem}M", "-display", "none", "-no-reboot",
+                "-initrd", initrd, "-append", " ".join(words),
+                "-serial", "chardev:console", "-device", "virtio-serial-pci"]
         theirs = []
         for name in ("console", "data", "verdict", "monitor"):
             mine, other = socket.socketpair()
@@ -209,11 +217,15 @@ class Qemu(Machine):
                 continue
         return out
 
+    def panic(self, ask):
+        """Have the kernel panic, if it still can."""
+        ask("inject-nmi")
+
     def interrupt(self):
         """Describe where a silent machine's processors are.
 
-        Returns the registers as text, twice, to show which processor moves; and sends
-        an NMI, at which the kernel panics if it still can.
+        Returns the registers as text, twice, to show which processor moves; and has the
+        kernel panic if it still can.
         """
         out = self.threads()
         self.monitor.settimeout(10)
@@ -237,10 +249,38 @@ class Qemu(Machine):
                 after = registers()
                 self.lost = asleep(before, after)
                 out += before + after + [f"processor {cpu} has slept" for cpu in self.lost]
-                ask("inject-nmi")
+                self.panic(ask)
         except (OSError, ValueError) as e:
             out.append(f"the monitor: {e}")
         return out + self.threads()
+
+
+class Arm64(Qemu):
+    """KVM at EL2 (VHE), with a GICv3 and its ITS, in QEMU's software emulation."""
+
+    REGISTERS = re.compile(r"^(?:CPU#| PC=|PSTATE=).*", re.M)
+
+    def __init__(self, scratch, opts, kernel, initrd):
+        # pylint: disable=super-init-not-called
+        Machine.__init__(self, scratch)
+        if opts.icount:
+            accel = ["-accel", "tcg", "-icount", "shift=0,sleep=off"]
+        else:
+            threads = "single" if opts.one_thread else "multi"
+            accel = ["-accel", f"tcg,thread={threads}"]
+        machine, devices = "virt,virtualization=on,gic-version=3", []
+        if opts.edu:
+            machine += ",iommu=smmuv3"
+            devices = ["-device", "edu"]
+        # Pointer authentication by QEMU's own function costs much less than by QARMA.
+        self.run(opts, ["qemu-system-aarch64", *accel, "-M", machine,
+                        "-cpu", "max,pauth-impdef=on,sve=off,sme=off", "-kernel", kernel,
+                        *devices], [*self.WORDS, "console=ttyAMA0"], initrd)
+
+    def panic(self, ask):
+        """A break and "c" on the console; the machine has no NMI."""
+        ask("chardev-send-break", id="console")
+        os.write(self.console, b"c")
 
 
 class Bochs(Machine):
@@ -317,7 +357,7 @@ APPEND {words}
         die_with_parent()
 
     def _image(self, scratch, iso, opts, kernel, initrd):
-        words = " ".join([*COMMON, *self.WORDS, *opts.append])
+        words = " ".join([*COMMON, CONSOLE, *self.WORDS, *opts.append])
         if "\n" in words or len(words) > 2000:
             raise Trouble("--append is too long, or has a line break")
         config = os.path.join(scratch, "isolinux.cfg")

@@ -10,6 +10,7 @@ This module writes the archive and not cpio(1): so entries for device nodes and
 root's ownership need no privilege.
 """
 
+import functools
 import hashlib
 import lzma
 import os
@@ -19,15 +20,15 @@ import stat
 import struct
 import subprocess
 
+from arch import ARCHES, machine_of
 from common import TOP, Trouble, identity, kept
 
 # As on Debian, so that a path of the calling machine is valid in the guest.
 MERGED = {"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib", "/lib64": "usr/lib64"}
-LIBRARY_DIRS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib", "/usr/lib64")
 DIRS = {"/dev": 0o755, "/proc": 0o555, "/sys": 0o555, "/run": 0o755, "/root": 0o700,
         "/etc": 0o755, "/tmp": 0o1777, "/var": 0o755, "/var/tmp": 0o1777, "/mnt": 0o755,
         "/lab": 0o755, "/usr": 0o755, "/usr/bin": 0o755, "/usr/sbin": 0o755, "/usr/lib": 0o755,
-        "/usr/lib64": 0o755, LIBRARY_DIRS[0]: 0o755}
+        "/usr/lib64": 0o755}
 LINKS = MERGED | {"/var/run": "../run"}
 BUSYBOX = "/bin/busybox"
 MOUNTED = ("/dev", "/proc", "/sys", "/lab")
@@ -237,14 +238,6 @@ class Modules:
 
 # Programs and libraries
 
-def is_elf(path):
-    try:
-        with open(path, "rb") as f:
-            return f.read(4) == b"\x7fELF"
-    except OSError:
-        return False
-
-
 def libraries(paths):
     """The libraries of these ELF files, as {path: name}, and the names not found."""
     found, missing = {}, []
@@ -271,16 +264,20 @@ def libraries(paths):
 class Payload:
     """The part of the tree that is the user's."""
 
-    def __init__(self, tree):
-        self.tree = tree
+    def __init__(self, tree, arch):
+        self.tree, self.arch = tree, arch
         self.elves = {}         # path here -> must its libraries be found?
+        self.folders = (f"/usr/lib/{arch.libraries}", "/usr/lib", "/usr/lib64")
 
     def file(self, source, target, needed=False):
         if self.tree.place(target).startswith(tuple(m + "/" for m in MOUNTED)):
             raise Trouble(f"{target}: no file of yours can stand there")
         try:
             self.tree.file(target, source)
-            if is_elf(source):
+            machine = machine_of(source)
+            if machine and needed and machine != self.arch.machine:
+                raise Trouble(f"{source}: not a program of {self.arch.name}")
+            if machine == self.arch.machine:
                 self.elves[source] = self.elves.get(source, False) or needed
             elif not os.access(source, os.R_OK):
                 raise Trouble(f"{source}: Permission denied")
@@ -309,7 +306,12 @@ class Payload:
                     self.file(here, to)
 
     def program(self, source, depth=0):
-        """SOURCE at its own path, with the interpreter that its first line names."""
+        """SOURCE at its own path, with the interpreter that its first line names.
+
+        A guest of another architecture has busybox' programs, not this machine's.
+        """
+        if machine_of(source) not in (None, self.arch.machine) and source[1:] in _applets():
+            return
         self.file(source, source, needed=True)
         with open(source, "rb") as f:
             first = f.readline(4096)
@@ -342,22 +344,22 @@ class Payload:
                 continue
             self.tree.file(path, path)
             where = os.path.dirname(self.tree.place(path))
-            plain = f"{LIBRARY_DIRS[0]}/{name}"
+            plain = f"{self.folders[0]}/{name}"
             # The guest has no ld.so.cache: the loader looks in the standard places.
-            if where not in LIBRARY_DIRS and plain not in self.tree:
+            if where not in self.folders and plain not in self.tree:
                 self.tree.link(plain, path)
 
 
 # The two parts
 
-def compiled_init():
+def compiled_init(arch):
     """lab/init.c as a static program, built when its text changes."""
     source = os.path.join(TOP, "lab/init.c")
     with open(source, "rb") as f:
-        key = hashlib.sha256(f.read()).hexdigest()[:16]
+        key = hashlib.sha256(arch.compiler.encode() + f.read()).hexdigest()[:16]
 
     def build(out):
-        run = subprocess.run(["gcc", "-O2", "-Wall", "-static", "-s", "-o", out.name, source],
+        run = subprocess.run([arch.compiler, "-O2", "-Wall", "-static", "-s", "-o", out.name, source],
                              stdin=subprocess.DEVNULL, check=False)
         if run.returncode:
             raise Trouble("lab/init.c does not compile")
@@ -365,14 +367,21 @@ def compiled_init():
     return kept(f"init-{key}", build)
 
 
+@functools.cache
 def _applets():
-    run = subprocess.run([BUSYBOX, "--list-full"], stdout=subprocess.PIPE, text=True, check=True)
+    """What busybox can be, the same in all of Debian's architectures."""
+    run = subprocess.run([ARCHES["x86"].busybox, "--list-full"], stdout=subprocess.PIPE,
+                         text=True, check=True)
     return run.stdout.split()
 
 
-def _base_tree(init, modules, names):
+def _directories(arch):
+    return DIRS | {f"/usr/lib/{arch.libraries}": 0o755}
+
+
+def _base_tree(arch, init, modules, names):
     tree = Tree()
-    for path, mode in DIRS.items():
+    for path, mode in _directories(arch).items():
         tree.directory(path, mode)
     for link, target in LINKS.items():
         tree.link(link, target)
@@ -384,7 +393,7 @@ def _base_tree(init, modules, names):
     tree.data("/etc/hosts", HOSTS)
     tree.file("/init", init)
     tree.link("/usr/bin/limit", "/init")
-    tree.file(BUSYBOX, BUSYBOX)
+    tree.file(BUSYBOX, arch.busybox)
     for path in _applets():
         if "/" + path not in tree:
             tree.link("/" + path, BUSYBOX)
@@ -396,21 +405,21 @@ def _base_tree(init, modules, names):
 
 
 
-def base(modules, names):
+def base(arch, modules, names):
     """The base archive's path; it is made if it isn't there."""
-    init = compiled_init()
+    init = compiled_init(arch)
     key = hashlib.sha256()
     with open(__file__, "rb") as f:
         key.update(f.read())
-    for path in [init, BUSYBOX] + [modules.paths[n] for n in names]:
+    for path in [init, arch.busybox] + [modules.paths[n] for n in names]:
         key.update(identity(path).encode())
     return kept(f"base-{key.hexdigest()[:16]}.cpio",
-                lambda out: _base_tree(init, modules, names).write(out))
+                lambda out: _base_tree(arch, init, modules, names).write(out))
 
 
-def user_tree():
+def user_tree(arch):
     """An empty tree that goes on top of the base."""
-    return Tree(LINKS, list(DIRS) + ["/usr/bin/busybox"])
+    return Tree(LINKS, [*_directories(arch), "/usr/bin/busybox"])
 
 
 def write(path, base_path, tree):

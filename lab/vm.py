@@ -16,6 +16,7 @@ import time
 import emulator
 import initramfs
 import silence
+from arch import ARCHES
 from common import BUILD, TOP, Trouble
 from patience import Limits
 
@@ -24,6 +25,8 @@ TAIL = 25
 LAST_WORDS = 400
 # Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
 OWN = ("debug", "kcsan", "gcov", "defconfig")
+# The same of arm64, where KVM is in the image; one is of the pristine source.
+ARM64 = {"ours": "arm64", "stock": "arm64-stock", "debug": "arm64-debug"}
 # Debian's; a number is another series (scripts/mainline).
 DEBIAN = ("cloud", "rt", "7.3")
 BOOT_LIMIT = {"amd": 120, "intel": 400, "own": 300}
@@ -84,6 +87,10 @@ def options(argv):
     p.add_argument("--kvm", metavar="KVM", default="ours",
                    help="KVM modules: ours (in build/modules), stock (the kernel image's), none "
                         "(PROGRAM loads them), or a directory with others (default: ours)")
+    p.add_argument("--arch", choices=sorted(ARCHES), default="x86",
+                   help="what the host is: x86 or arm64, where KVM (ours or stock) is in a "
+                        "kernel of scripts/debug-kernel, cloud stands for that, debug has "
+                        "checks (and ours), and programs are statically linked (default: x86)")
     p.add_argument("--kernel", metavar="KERNEL", default="cloud",
                    help="Debian's cloud kernel, its PREEMPT_RT one (rt), Debian 13's (7.3), one of "
                         "scripts/debug-kernel (debug, kcsan, gcov, defconfig), or a directory as "
@@ -128,20 +135,35 @@ def options(argv):
     return o
 
 
+def complete_foreign(o):
+    """Another architecture's host: KVM is in its kernel."""
+    kinds = {("ours", "cloud"): "ours", ("stock", "cloud"): "stock", ("ours", "debug"): "debug"}
+    kind = kinds.get((o.kvm, o.kernel))
+    if not kind:
+        raise Trouble(f"--arch {o.arch} has no --kernel {o.kernel} with --kvm {o.kvm}")
+    if o.cpu != "amd":
+        raise Trouble(f"--arch {o.arch} has no --cpu")
+    if o.disk:
+        raise Trouble(f"--arch {o.arch} has no --disk")
+    o.kernel = ARM64[kind]
+
+
 def complete(o):
     """Check the options against each other and fill in the defaults."""
     if bool(o.program) == o.shell:
         raise Trouble("name a PROGRAM after --, or ask for --shell (scripts/vm --help)")
     o.append = [" ".join(o.append)] if o.append else []
-    o.hardware = not o.icount and emulator.hardware(o.cpu)
+    if o.arch != "x86":
+        complete_foreign(o)
+    o.hardware = o.arch == "x86" and not o.icount and emulator.hardware(o.cpu)
     o.bochs = o.cpu == "intel" and not o.hardware
-    o.own = o.kernel in OWN
-    if o.own and o.kvm == "stock":
+    o.own = o.kernel in (*OWN, *ARM64.values())
+    if o.kernel in OWN and o.kvm == "stock":
         raise Trouble(f"--kernel {o.kernel} has no stock modules: --kvm stock is for "
                       f"{', '.join(DEBIAN)}")
     if o.own and o.bochs:
         raise Trouble(f"--kernel {o.kernel} does not start in Bochs: use --cpu amd")
-    if o.kernel not in (*DEBIAN, *OWN) and not os.path.isdir(o.kernel):
+    if not (o.kernel in DEBIAN or o.own or os.path.isdir(o.kernel)):
         raise Trouble(f"--kernel {o.kernel}: neither one of {', '.join((*DEBIAN, *OWN))}, "
                       "nor a directory")
     if o.kvm not in ("ours", "stock", "none") and not os.path.isdir(o.kvm):
@@ -179,7 +201,7 @@ def complete(o):
 
 def kernel_image(kind):
     image = kind if os.path.isdir(kind) else os.path.join(BUILD, "kernel", kind)
-    how = (f"scripts/debug-kernel {kind}" if kind in OWN else
+    how = (f"scripts/debug-kernel {kind}" if kind in (*OWN, *ARM64.values()) else
            "make modules" if kind == "cloud" else f"scripts/modules {kind}")
     try:
         with open(os.path.join(image, "release"), encoding="utf-8") as f:
@@ -194,7 +216,7 @@ def kernel_image(kind):
 
 def our_modules(kind, kvm):
     """Modules that replace the image's; a kernel of our own has our modules in its image."""
-    if kvm in ("stock", "none") or kvm == "ours" and kind in OWN:
+    if kvm in ("stock", "none") or kvm == "ours" and kind in (*OWN, *ARM64.values()):
         return []
     where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
     names = ["kvm.ko", "kvm-amd.ko", "kvm-intel.ko"]
@@ -239,16 +261,18 @@ def environment(o):
 
 def build_initrd(o, path):
     image, release, kernel = kernel_image(o.kernel)
+    arch = ARCHES[o.arch]
     modules = initramfs.Modules(image, release, our_modules(o.kernel, o.kvm))
     drivers = ["virtio_blk", "ext4"] if o.disk else []
     # ext4 asks for it, and in some kernels it is a module.
     if o.disk and "crc32c_generic" in modules.paths:
         drivers.append("crc32c_generic")
-    names = modules.order([*drivers, *([f"kvm-{o.cpu}"] if o.kvm != "none" else []), *o.module])
-    base = initramfs.base(modules, names)
+    kvm = [f"kvm-{o.cpu}"] if o.arch == "x86" and o.kvm != "none" else []
+    names = modules.order([*drivers, *kvm, *o.module])
+    base = initramfs.base(arch, modules, names)
 
-    tree = initramfs.user_tree()
-    payload = initramfs.Payload(tree)
+    tree = initramfs.user_tree(arch)
+    payload = initramfs.Payload(tree, arch)
     cwd = os.getcwd()
     if o.shell:
         argv = ["/bin/sh", "-c", shell_setup(), "sh"]
@@ -555,12 +579,18 @@ def go(o, scratch):
     if o.bochs and subprocess.run([os.path.join(TOP, "scripts/deps"), "bochs"],
                                   stdin=subprocess.DEVNULL, check=False).returncode:
         raise Trouble("no Bochs")
+    if o.arch != "x86":
+        for words in ("deps", f"lab-{o.arch}"), ("foreign", o.arch):
+            if subprocess.run([os.path.join(TOP, "scripts", words[0]), words[1]],
+                              stdin=subprocess.DEVNULL, check=False).returncode:
+                raise Trouble(f"no machine of {o.arch}")
     initrd = os.path.join(scratch, "initrd")
     kernel = build_initrd(o, initrd)
     if o.verbose:
         note(f"{time.monotonic() - o.began:6.2f} s  initramfs of "
              f"{os.path.getsize(initrd) / 1e6:.1f} MB written")
-    machine = (emulator.Bochs if o.bochs else emulator.Qemu)(scratch, o, kernel, initrd)
+    kind = emulator.Arm64 if o.arch == "arm64" else emulator.Bochs if o.bochs else emulator.Qemu
+    machine = kind(scratch, o, kernel, initrd)
     run = Run(o, machine)
     try:
         run.follow()
