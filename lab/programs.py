@@ -12,8 +12,10 @@ import sys
 import threading
 import time
 
-from common import BUILD
+from common import BUILD, TOP
 
+# Of the guest, from the environment; all but x86 have kernels of the lab's own.
+ARCH = os.environ.get("ARCH", "x86")
 MARK = re.compile(r"@(begin|end) (\S+)(?: (\d+))?")
 RESULT = re.compile(r"(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP ?(.*))?")
 PLAN = re.compile(r"1\.\.(\d+)(?: # SKIP ?(.*))?")
@@ -29,7 +31,33 @@ HOW = {None: "with the machine", 137: "by a signal or for want of time"}
 def selftests(what):
     """Where scripts/selftests puts programs for this kernel: a series has its own."""
     kernel = os.environ.get("KERNEL", "")
-    return os.path.join(BUILD, "selftests", kernel if kernel[:1].isdigit() else "", what)
+    return os.path.join(BUILD, "selftests", kernel if kernel[:1].isdigit() else "",
+                        ARCH if ARCH != "x86" else "", what)
+
+
+def image(kvm, kernel):
+    """The kernel's directory in build/kernel."""
+    if ARCH == "x86":
+        return kernel
+    return ARCH + {"stock": "-stock", "ours": ""}[kvm] + ("-debug" if kernel == "debug" else "")
+
+
+def make(script, what):
+    """Build what is missing; returns whether that succeeded."""
+    return subprocess.run([os.path.join(TOP, "scripts", script), what], check=False).returncode == 0
+
+
+def make_host(kvm, kernel):
+    """Build the kernel and KVM."""
+    if ARCH == "x86":
+        return make("modules" if kvm == "ours" else "kernel", kernel)
+    return make("debug-kernel", image(kvm, kernel))
+
+
+def host(kvm, kernel, cpu):
+    """The runner's options for a host."""
+    which = ["--cpu", cpu] if ARCH == "x86" else ["--arch", ARCH]
+    return [*which, "--kvm", kvm, "--kernel", kernel]
 
 
 def rings(name):
@@ -39,8 +67,9 @@ def rings(name):
     more threads QEMU's nested paging fails (lab/emulator.py).  The other programs need
     several threads: with one, an injected interrupt sometimes comes twice (with the
     stock modules in 7 of 200 runs of irqfd_inject_test's running_vcpu, in 5 with ours).
+    That is so of x86's.
     """
-    return name.startswith("iosignalfd_")
+    return ARCH == "x86" and name.startswith("iosignalfd_")
 
 
 def needs_whole_kernel(name):

@@ -22,6 +22,7 @@
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
+#include "test_module.h"
 #include "test_util.h"
 
 #include "../test_modules/eventfd_taker.h"

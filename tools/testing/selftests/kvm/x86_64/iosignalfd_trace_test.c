@@ -132,7 +132,7 @@ TEST_F(bus, statistics)
 	got = vcpu_stat(self->vcpu, "iosignalfd_post_faults");
 	TEST_ASSERT(!got, "iosignalfd_post_faults: wanted 0, got %lu", got);
 
-	TEST_ASSERT(!munmap(self->page, PAGE_SIZE), "munmap(): %s", strerror(errno));
+	TEST_ASSERT(!munmap(self->page, getpagesize()), "munmap(): %s", strerror(errno));
 	assert_exits(self->vcpu, self->flags, sig.addr, 4, 3, sig.fd);
 	/* Pins a write that was counted in the exit path and once more after it. */
 	got = vcpu_stat(self->vcpu, "iosignalfd_post_faults");

@@ -16,6 +16,7 @@
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
+#include "test_module.h"
 #include "test_util.h"
 
 #include "../test_modules/irqfd_ack.h"

@@ -24,6 +24,7 @@
 #include "kvm_util.h"
 #include "processor.h"
 #include "stuck_vm.h"
+#include "test_module.h"
 #include "test_util.h"
 
 FIXTURE(bypass) {

@@ -23,6 +23,7 @@
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
+#include "test_module.h"
 #include "test_util.h"
 
 #define PINS		24

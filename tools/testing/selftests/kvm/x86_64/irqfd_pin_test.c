@@ -20,6 +20,7 @@
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
+#include "test_module.h"
 #include "test_util.h"
 
 #define GSI_PIC		30
