@@ -32,4 +32,6 @@ def machine_of(path):
             head = f.read(20)
     except OSError:
         return None
-    return struct.unpack_from("<H", head, 18)[0] if head[:4] == b"\x7fELF" else None
+    if len(head) < 20 or head[:4] != b"\x7fELF":
+        return None
+    return struct.unpack_from("<H", head, 18)[0]
