@@ -7,5 +7,6 @@
  irq_put_in_place(...)
  {
  ...
-- kvm_irqfd_bypass_rerouted(kvm, gsi);
+- if (!list_empty(&gsi->bypassed))
+- 	kvm_irqfd_bypass_rerouted(kvm, gsi);
  }

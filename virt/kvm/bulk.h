@@ -15,7 +15,7 @@
 /* So many at a time.  A stack has room for a few of these arrays. */
 #define KVM_BULK	16U
 
-/* So few cost less one by one. */
+/* Fewer than this are taken one by one. */
 #define KVM_BULK_FEW	4U
 
 /**

@@ -56,7 +56,8 @@ struct batch_op {
  * @ops: the operations
  * @nr: how many there are
  * @loaded: the file has been looked up for those before this one
- * @end: those before this one are still looked at: all, or until the one that has failed
+ * @end: those before this one are still looked at: all, or until the one that has failed;
+ *	NULL until there are @ops
  * @pause: where a walk next lets other tasks run
  * @has: which kinds of operations there are, by bits
  * @ret: why it has failed, or 0
@@ -123,7 +124,7 @@ static void batch_failed_at(struct batch *batch, struct batch_op *op, int ret)
 	batch->busy = NULL;
 }
 
-/* The walks are inline: a call of one is a good part of what an operation costs in it. */
+/* Inline: a batch goes to its next operation often, and a call would cost as much again. */
 
 /* From where a walk goes on that has come to @op; NULL for one that begins. */
 static __always_inline struct batch_op *batch_go_on(struct batch *batch, struct batch_op *op)

@@ -320,7 +320,7 @@ bool kvm_irqfd_level_has_any(struct kvm *kvm)
 
 /**
  * kvm_irqfd_level_rerouted - user space has set the routes of a GSI
- * @kvm: the VM, of which kvm_irqfd_level_has_any() has told true after the change
+ * @kvm: the VM, of which kvm_irqfd_level_has_any() has returned true since
  * @gsi: the GSI
  *
  * Context: kvm->irq_lock, with these routes in place.
