@@ -47,4 +47,5 @@ clean:
 	rm -rf build/tree* build/roots/*/kbuild/* build/kbuild build/modules build/selftests \
 		build/lint build/client build/vfio build/series build/series.* build/series-* build/bench build/demo \
 		build/deb build/package build/kernels build/kernel/debug build/kernel/kcsan build/kernel/gcov \
+		build/kernel/plain build/kernel/plain-stock \
 		build/stress build/coverage build/faults build/arches build/groups build/kconfig

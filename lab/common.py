@@ -8,6 +8,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 BUILD = os.path.join(TOP, "build")
 LAB = os.path.join(BUILD, "lab")
 
+# Whole kernels with our files that have a twin of the pristine source, by the twins' names
+# below build/kernel.
+STOCK = {"plain": "plain-stock"}
 
 # How many files of each kind stay in build/lab; modules change often in development.
 KEEP = {"base": 12, "init": 4, "vmlinux": 4}

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from common import BUILD, TOP
+from common import BUILD, STOCK, TOP
 
 # Of the guest, from the environment; all but x86 have kernels of the lab's own.
 ARCH = os.environ.get("ARCH", "x86")
@@ -38,7 +38,7 @@ def selftests(what):
 def image(kvm, kernel):
     """The kernel's directory in build/kernel."""
     if ARCH == "x86":
-        return kernel
+        return STOCK.get(kernel, kernel) if kvm == "stock" else kernel
     return ARCH + {"stock": "-stock", "ours": ""}[kvm] + ("-debug" if kernel == "debug" else "")
 
 
@@ -49,7 +49,7 @@ def make(script, what):
 
 def make_host(kvm, kernel):
     """Build the kernel and KVM."""
-    if ARCH == "x86":
+    if ARCH == "x86" and kernel not in STOCK:
         return make("modules" if kvm == "ours" else "kernel", kernel)
     return make("debug-kernel", image(kvm, kernel))
 

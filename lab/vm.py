@@ -17,16 +17,17 @@ import emulator
 import initramfs
 import silence
 from arch import ARCHES
-from common import BUILD, TOP, Trouble
+from common import BUILD, STOCK, TOP, Trouble
 from patience import Limits
 
 LOST, SPLAT, TIMEOUT, TROUBLE, PANIC = 122, 123, 124, 125, 126
 TAIL = 25
 LAST_WORDS = 400
-# Kernels of the lab's own (scripts/debug-kernel): slow, and with our modules only.
-OWN = ("debug", "kcsan", "gcov", "defconfig")
+# Kernels of the lab's own (scripts/debug-kernel), with our modules only.
+OWN = ("debug", "kcsan", "gcov", "defconfig", "plain")
 # The same of arm64, where KVM is in the image; one is of the pristine source.
 ARM64 = {"ours": "arm64", "stock": "arm64-stock", "debug": "arm64-debug"}
+ALL_OWN = (*OWN, *STOCK.values(), *ARM64.values())
 # Debian's; a number is another series (scripts/mainline).
 DEBIAN = ("cloud", "rt", "7.3")
 BOOT_LIMIT = {"amd": 120, "intel": 400, "own": 300}
@@ -93,8 +94,9 @@ def options(argv):
                         "checks (and ours), and programs are statically linked (default: x86)")
     p.add_argument("--kernel", metavar="KERNEL", default="cloud",
                    help="Debian's cloud kernel, its PREEMPT_RT one (rt), Debian 13's (7.3), one of "
-                        "scripts/debug-kernel (debug, kcsan, gcov, defconfig), or a directory as "
-                        "those below build/kernel (default: cloud)")
+                        "scripts/debug-kernel (debug, kcsan, gcov, defconfig; or plain, which has a "
+                        "stock one, too), or a directory as those below build/kernel "
+                        "(default: cloud)")
     p.add_argument("--cpu", choices=("amd", "intel"), default="amd",
                    help="SVM in QEMU or VMX in Bochs; this machine's own if it can nest")
     p.add_argument("--icount", action="store_true",
@@ -157,7 +159,9 @@ def complete(o):
         complete_foreign(o)
     o.hardware = o.arch == "x86" and not o.icount and emulator.hardware(o.cpu)
     o.bochs = o.cpu == "intel" and not o.hardware
-    o.own = o.kernel in (*OWN, *ARM64.values())
+    if o.kvm == "stock":
+        o.kernel = STOCK.get(o.kernel, o.kernel)
+    o.own = o.kernel in ALL_OWN
     if o.kernel in OWN and o.kvm == "stock":
         raise Trouble(f"--kernel {o.kernel} has no stock modules: --kvm stock is for "
                       f"{', '.join(DEBIAN)}")
@@ -201,7 +205,7 @@ def complete(o):
 
 def kernel_image(kind):
     image = kind if os.path.isdir(kind) else os.path.join(BUILD, "kernel", kind)
-    how = (f"scripts/debug-kernel {kind}" if kind in (*OWN, *ARM64.values()) else
+    how = (f"scripts/debug-kernel {kind}" if kind in ALL_OWN else
            "make modules" if kind == "cloud" else f"scripts/modules {kind}")
     try:
         with open(os.path.join(image, "release"), encoding="utf-8") as f:
@@ -216,7 +220,7 @@ def kernel_image(kind):
 
 def our_modules(kind, kvm):
     """Modules that replace the image's; a kernel of our own has our modules in its image."""
-    if kvm in ("stock", "none") or kvm == "ours" and kind in (*OWN, *ARM64.values()):
+    if kvm in ("stock", "none") or kvm == "ours" and kind in ALL_OWN:
         return []
     where = os.path.join(BUILD, "modules", kind) if kvm == "ours" else kvm
     names = ["kvm.ko", "kvm-amd.ko", "kvm-intel.ko"]
