@@ -36,6 +36,7 @@ static const struct group {
 	{ "control", bench_control, "masking and moving one of N irqfds", false },
 	{ "routes", bench_routes, "one of N routes is changed", false },
 	{ "bypass", bench_bypass, "N bypass producers; needs irqfd_bypass.ko", true },
+	{ "eventfd", bench_eventfd, "an eventfd itself; needs irqfd_signal.ko", true },
 };
 
 int new_eventfd(void)

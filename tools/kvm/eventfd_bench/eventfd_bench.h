@@ -46,5 +46,6 @@ void bench_control(void);
 void bench_routes(void);
 void bench_bypass(void);
 void bench_batch(void);
+void bench_eventfd(void);
 
 #endif /* EVENTFD_BENCH_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Signals eventfds where user space can't: in a hard interrupt, and while the calling
- * thread holds an irqchip's lock.
+ * Signals eventfds where user space can't: in a hard interrupt, while the calling thread
+ * holds an irqchip's lock, and as a producer's thread does.
  *
  * Each open file has one timer, and holds the eventfd that its timer signals.
  */
@@ -13,7 +13,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -104,6 +104,21 @@ static long arm_delivery(const struct irqfd_signal_args *args)
 	return 0;
 }
 
+static long signal_here(const struct irqfd_signal_args *args)
+{
+	struct eventfd_ctx *eventfd = eventfd_ctx_fdget(args->fd);
+	u32 left;
+
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+
+	for (left = args->count; left && !signal_pending(current); left--)
+		eventfd_signal(eventfd);
+	eventfd_ctx_put(eventfd);
+
+	return left ? -EINTR : 0;
+}
+
 static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct irqfd_signal_args args;
@@ -120,6 +135,8 @@ static long do_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return arm_timer(file->private_data, &args);
 	case IRQFD_SIGNAL_DELIVERY:
 		return arm_delivery(&args);
+	case IRQFD_SIGNAL_NOW:
+		return signal_here(&args);
 	default:
 		return -ENOTTY;
 	}

@@ -9,10 +9,14 @@
  * struct irqfd_signal_args - an eventfd, and when to signal it
  * @fd: the eventfd
  * @usec: with IRQFD_SIGNAL_TIMER how many microseconds from now
+ * @count: with IRQFD_SIGNAL_NOW how many times
  */
 struct irqfd_signal_args {
 	__s32 fd;
-	__u32 usec;
+	union {
+		__u32 usec;
+		__u32 count;
+	};
 };
 
 /*
@@ -27,5 +31,7 @@ struct irqfd_signal_args {
 #define IRQFD_SIGNAL_DELIVERY	_IOW('s', 1, struct irqfd_signal_args)
 /* Has that happened?  The next IRQFD_SIGNAL_DELIVERY makes it 0 again. */
 #define IRQFD_SIGNAL_DELIVERED	_IO('s', 2)
+/* Signal it in the call, as a producer's thread does.  A Unix signal ends that. */
+#define IRQFD_SIGNAL_NOW	_IOW('s', 3, struct irqfd_signal_args)
 
 #endif
