@@ -21,6 +21,10 @@ struct kvm_kernel_irq_routing_entry;
  *	unchanged in such a read section may use a copy of the routes
  * @bypassed: the irqfds of this GSI with a bypass producer, by @bypass_link; under
  *	kvm->irqfds.lock
+ * @kept: the irqfds of this GSI whose eventfds have no file any more and that have no
+ *	owner, by @kept_link; under kvm->irqfds.lock
+ * @nr_ending: how many have had a place there, and an owner since; under
+ *	kvm->irqfds.lock
  * @named: the last route that a call under kvm->irq_lock names for this GSI, else NULL
  * @nr: the GSI
  *
@@ -30,7 +34,9 @@ struct kvm_gsi {
 	struct kvm_irq_routes __rcu *routes;
 	unsigned long generation;
 	struct list_head bypassed;
+	struct hlist_head kept;
 	struct kvm_irq_named *named;
+	unsigned int nr_ending;
 	u32 nr;
 };
 
@@ -50,6 +56,7 @@ static inline void kvm_gsi_init(struct kvm_gsi *gsi, u32 nr)
 int kvm_irq_create_cache(void);
 void kvm_irq_destroy_cache(void);
 struct kvm_gsi *kvm_gsi_get(struct kvm *kvm, u32 nr);
+struct kvm_gsi *kvm_gsi_find(struct kvm *kvm, u32 nr);
 int kvm_gsi_map(struct kvm *kvm, const struct kvm_gsi *gsi,
 		struct kvm_kernel_irq_routing_entry *entries);
 
@@ -83,6 +90,7 @@ static inline void kvm_irq_destroy_cache(void)
 
 /* All GSIs lead somewhere, for good. */
 #define kvm_gsi_get(kvm, nr)	((void)(nr), &(kvm)->irqfds.unrouted)
+#define kvm_gsi_find(kvm, nr)	kvm_gsi_get(kvm, nr)
 #endif
 
 #endif /* __LINUX_KVM_IRQ_ROUTES_H */

@@ -6,6 +6,7 @@
 #define __LINUX_KVM_IRQFD_H
 
 #include <linux/cache.h>
+#include <linux/eventfd.h>
 #include <linux/irqbypass.h>
 #include <linux/kvm_host.h>
 #include <linux/llist.h>
@@ -95,6 +96,12 @@ struct kvm_irqfd_count {
  * @batch: the batch that begins or ends it, only to be compared; under @wqh's lock
  * @successor: an irqfd of the same batch that is to have the eventfd after it; under
  *	@wqh's lock
+ * @keep: the end of the eventfd's file is not the irqfd's
+ * @kept: the file has ended before the irqfd; written under both @wqh's lock and
+ *	kvm->irqfds.lock
+ * @kept_link: from then on in @routing->kept, until it has an owner; under
+ *	kvm->irqfds.lock
+ * @listener: told when the eventfd's last producer goes, if @keep
  * @resampler: a level irqfd's GSI, else NULL
  * @resampler_link: in @resampler->irqfds
  * @resampler_retired: it was the last one in @resampler->irqfds
@@ -163,6 +170,11 @@ struct kvm_kernel_irqfd {
 	bool resampler_retired;
 	bool bypass_held;
 	bool bypass_waits;
+	bool keep;
+	bool kept;
+
+	struct hlist_node kept_link;
+	struct eventfd_listener listener;
 
 	struct kvm_kernel_irq_routing_entry irq_entry;
 	unsigned long irq_generation;

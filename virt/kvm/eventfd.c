@@ -15,7 +15,8 @@
  * @args: what user space passed
  *
  * Context: the VM's ioctl, no locks held.
- * Return: as kvm_irqfd_assign() and kvm_irqfd_deassign(); -EINVAL for a flag
+ * Return: as kvm_irqfd_assign(), kvm_irqfd_deassign() and, with both flags,
+ * kvm_irqfd_deassign_kept(); -EINVAL for a flag
  * that isn't known, whichever of the two is meant, and for a level irqfd or a
  * deassign with a flag of KVM_IRQFD_CONTROL_FLAGS.
  */
@@ -24,10 +25,12 @@ int kvm_irqfd(struct kvm *kvm, struct kvm_irqfd *args)
 	if (!kvm_irqfd_are_flags_known(args->flags))
 		return -EINVAL;
 
-	if (args->flags & KVM_IRQFD_FLAG_DEASSIGN)
-		return kvm_irqfd_deassign(kvm, args);
+	if (!(args->flags & KVM_IRQFD_FLAG_DEASSIGN))
+		return kvm_irqfd_assign(kvm, args);
+	if (args->flags & KVM_IRQFD_FLAG_KEEP)
+		return kvm_irqfd_deassign_kept(kvm, args);
 
-	return kvm_irqfd_assign(kvm, args);
+	return kvm_irqfd_deassign(kvm, args);
 }
 #endif
 

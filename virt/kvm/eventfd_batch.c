@@ -207,6 +207,19 @@ static int batch_check_move(const struct kvm_eventfd_op *args)
 	return 0;
 }
 
+static int batch_check_irqfd(const struct kvm_irqfd *args)
+{
+	u32 kept = KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_KEEP;
+
+	if (!IS_ENABLED(CONFIG_HAVE_KVM_IRQCHIP))
+		return -EINVAL;
+	/* That may end any number of irqfds. */
+	if (!kvm_irqfd_are_flags_known(args->flags) || (args->flags & kept) == kept)
+		return -EINVAL;
+
+	return 0;
+}
+
 static int batch_check_op(const struct kvm_eventfd_op *args)
 {
 	if (args->reserved || args->reserved2)
@@ -220,8 +233,7 @@ static int batch_check_op(const struct kvm_eventfd_op *args)
 	case KVM_EVENTFD_OP_IOSIGNALFD:
 		return 0;
 	case KVM_EVENTFD_OP_IRQFD:
-		return IS_ENABLED(CONFIG_HAVE_KVM_IRQCHIP) &&
-		       kvm_irqfd_are_flags_known(args->irqfd.flags) ? 0 : -EINVAL;
+		return batch_check_irqfd(&args->irqfd);
 	default:
 		return -EINVAL;
 	}
@@ -495,7 +507,7 @@ static int batch_put_in_place(struct batch *batch, struct batch_op *op)
 
 	ret = iosignalfd_batch_add(&batch->io, &spec);
 	if (ret)
-		eventfd_ctx_put(spec.eventfd);
+		eventfd_producer_put(spec.eventfd);
 
 	return ret;
 }

@@ -114,16 +114,15 @@ struct iosignalfd_group *iosignalfd_find_group(struct kvm *kvm,
 /*
  * Does the item's eventfd still have a file, by which user space can know of it?
  *
- * An eventfd has at most one file.  The item holds no reference to the file, and to be
- * told of its release would cost each signal something.  So this reads what is at the
- * file's address now.  It is still that file, and not freed, if it has references and
- * points to the eventfd.  The item holds the eventfd, so nothing else can come to be at
- * the eventfd's address, and no other file can point there.
+ * An eventfd has at most one file.  The item holds no reference to the file.  So this
+ * reads what is at the file's address now.  It is still that file, and not freed, if it has
+ * references and points to the eventfd.  The item holds the eventfd, so nothing else can
+ * come to be at the eventfd's address, and no other file can point there.
  *
  * Memory that is no longer the file can look like it only by chance; then an assign is
  * refused that needn't be.  A living file is never taken for a dead one.
  */
-static bool iosignalfd_alive(const struct iosignalfd_item *item)
+static bool iosignalfd_has_file(const struct iosignalfd_item *item)
 {
 	typeof(item->file->f_count.counter) count;
 	void *eventfd;
@@ -133,6 +132,12 @@ static bool iosignalfd_alive(const struct iosignalfd_item *item)
 		return false;
 
 	return count && eventfd == item->eventfd;
+}
+
+/* Can a signal have an effect?  The file is looked for first, as that takes no lock. */
+static bool iosignalfd_alive(const struct iosignalfd_item *item)
+{
+	return iosignalfd_has_file(item) || eventfd_is_heard(item->eventfd);
 }
 
 /* Would one write signal an eventfd twice, or one that it isn't shared with? */
@@ -351,7 +356,7 @@ void iosignalfd_remove_item(struct kvm *kvm, struct iosignalfd_item *item,
 	if (item->watch)
 		iosignalfd_unwatch(item->watch, &item->watch_node);
 
-	eventfd_ctx_put(eventfd);
+	eventfd_producer_put(eventfd);
 	kvm_bulk_kfree_rcu(free, item);
 }
 
@@ -794,7 +799,7 @@ static void iosignalfd_destroy_item(struct iosignalfd_item *item,
 
 	if (item->watch)
 		iosignalfd_unwatch(item->watch, &item->watch_node);
-	eventfd_ctx_put(item->eventfd);
+	eventfd_producer_put(item->eventfd);
 
 	if (!item->wildcard)
 		xa_erase(&group->values, iosignalfd_value_index(item->value));

@@ -244,13 +244,13 @@ int iosignalfd_batch_move(struct iosignalfd_batch *batch, struct iosignalfd_item
 	lockdep_assert_held(&batch->kvm->iosignalfds.lock);
 
 	/* It is the item's: the caller has found the item by it. */
-	spec.eventfd = eventfd_ctx_fileget(file);
+	spec.eventfd = eventfd_producer_fileget(file);
 	if (IS_ERR(spec.eventfd))
 		return PTR_ERR(spec.eventfd);
 
 	ret = iosignalfd_batch_put(batch, &spec, item);
 	if (ret)
-		eventfd_ctx_put(spec.eventfd);
+		eventfd_producer_put(spec.eventfd);
 
 	return ret;
 }

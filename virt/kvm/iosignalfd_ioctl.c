@@ -108,8 +108,8 @@ static const struct kvm_iosignalfd *iosignalfd_to_args(const struct kvm_ioeventf
  * iosignalfd_to_assign - say in our terms what user space wants to have assigned
  * @args: what user space passed
  * @file: the file of the descriptor there, NULL if it isn't open
- * @spec: where the answer goes; it doesn't hold @file, and the reference to the eventfd
- *	is the caller's
+ * @spec: where the answer goes; it doesn't hold @file, and the caller has become a
+ *	producer of the eventfd
  *
  * Context: process context; the caller holds @file.
  * Return: 0, or -EINVAL, -EFAULT or -EBADF as kvm_iosignalfd_assign().
@@ -126,7 +126,7 @@ int iosignalfd_to_assign(const struct kvm_iosignalfd *args, struct file *file,
 
 	iosignalfd_to_spec(args, spec);
 	spec->file = file;
-	spec->eventfd = eventfd_ctx_fileget(file);
+	spec->eventfd = eventfd_producer_fileget(file);
 
 	return PTR_ERR_OR_ZERO(spec->eventfd);
 }
@@ -144,7 +144,8 @@ int iosignalfd_to_assign(const struct kvm_iosignalfd *args, struct file *file,
  * it, or an fd that isn't an eventfd; -EFAULT for an address to post to that
  * isn't user space's; -EBADF for an fd that isn't open; -EEXIST if one of these
  * writes is taken already, and not to be shared, by an eventfd that has a file;
- * -EUSERS if KVM_IOSIGNALFD_MAX_FANOUT share them already; -ENOMEM.
+ * -EUSERS if KVM_IOSIGNALFD_MAX_FANOUT share them already, or with HANGUP if the eventfd
+ * has too many listeners; -ENOMEM.
  */
 int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args)
 {
@@ -161,7 +162,7 @@ int kvm_iosignalfd_assign(struct kvm *kvm, const struct kvm_ioeventfd *user_args
 
 	ret = iosignalfd_add(kvm, &spec);
 	if (ret)
-		eventfd_ctx_put(spec.eventfd);
+		eventfd_producer_put(spec.eventfd);
 
 	return ret;
 }

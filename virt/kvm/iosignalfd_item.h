@@ -30,7 +30,7 @@ struct iosignalfd_watch;
  * @len: the length, 0 for any
  * @wildcard: every value rings
  * @fanout: others may share the writes
- * @hangup: the registration ends with the eventfd's last close; to assign
+ * @hangup: the registration ends when the eventfd's last consumer goes; to assign
  */
 struct iosignalfd_spec {
 	gpa_t addr;
@@ -56,7 +56,7 @@ struct iosignalfd_spec {
  * @leaves: the low half of the epoch with which a batch takes the item away, 0 for none;
  *	see iosignalfd_takes()
  * @since: the epoch with which a batch has put the item in its place, 0 for none
- * @eventfd: the eventfd, of which the item holds a reference; NULL once the
+ * @eventfd: the eventfd, of which the item is a producer; NULL once the
  *	registration is gone; under @lock
  * @post: where the value is stored before the signal; NULL for nowhere
  * @unlogged_gen: for which memslots @post is known to be in no dirty log; under @lock
@@ -65,7 +65,7 @@ struct iosignalfd_spec {
  * @wildcard: it is one of the group's wildcards
  * @fanout: others may share the writes
  * @file: where the eventfd's file is or was; see iosignalfd_alive()
- * @watch: looks out for the eventfd's hang-up; NULL without HANGUP
+ * @watch: looks out for the end of the eventfd's consumers; NULL without HANGUP
  * @watch_node: in @watch's list
  * @vm_node: in kvm->iosignalfds.items
  * @batch_next: in the list of the batch that puts the item in its place, or takes it away

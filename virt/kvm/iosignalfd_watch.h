@@ -6,19 +6,17 @@
 #include <linux/kvm_host.h>
 #include <linux/list.h>
 #include <linux/llist.h>
-#include <linux/wait.h>
 
 /**
- * struct iosignalfd_watch - one VM's look-out for one eventfd's hang-up
+ * struct iosignalfd_watch - one VM's look-out for the end of an eventfd's consumers
  * @kvm: the VM; it outlives the watch
  * @eventfd: the eventfd, by which the watch is found in kvm->iosignalfds.watches;
  *	the items hold it
  * @items: the items that ring the eventfd; not empty until the last has left, under
  *	kvm->iosignalfds.lock
- * @gone: the eventfd has hung up; set under the lock of its wait queue
+ * @gone: the eventfd has no consumer; set under the lock of its wait queue
  * @gone_node: in kvm->iosignalfds.gone from then on
- * @queue: the eventfd's wait queue, there for as long as an item holds the eventfd
- * @wait: in @queue
+ * @listener: is told by the eventfd
  */
 struct iosignalfd_watch {
 	struct kvm *kvm;
@@ -26,8 +24,7 @@ struct iosignalfd_watch {
 	struct list_head items;
 	bool gone;
 	struct llist_node gone_node;
-	wait_queue_head_t *queue;
-	wait_queue_entry_t wait;
+	struct eventfd_listener listener;
 };
 
 int iosignalfd_watch(struct kvm *kvm, struct file *file,

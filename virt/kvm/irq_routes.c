@@ -31,7 +31,16 @@ bool __weak kvm_arch_can_set_irq_routing(struct kvm *kvm)
 	return true;
 }
 
-static struct kvm_gsi *irq_find_gsi(struct kvm *kvm, u32 nr)
+/**
+ * kvm_gsi_find - find a GSI that was added
+ * @kvm: the VM
+ * @nr: its number, which may be any
+ *
+ * Context: any.
+ * Return: the GSI, which stays as long as the VM; NULL if it has had neither routes nor
+ * irqfds.
+ */
+struct kvm_gsi *kvm_gsi_find(struct kvm *kvm, u32 nr)
 {
 	struct kvm_gsi_chunk *chunk;
 
@@ -43,7 +52,7 @@ static struct kvm_gsi *irq_find_gsi(struct kvm *kvm, u32 nr)
 /* A chunk stays as long as the VM, so no lock is needed. */
 static noinline struct kvm_gsi *irq_find_and_remember_gsi(struct kvm *kvm, u32 nr)
 {
-	struct kvm_gsi *gsi = irq_find_gsi(kvm, nr);
+	struct kvm_gsi *gsi = kvm_gsi_find(kvm, nr);
 
 	if (!gsi)
 		return NULL;
@@ -57,7 +66,7 @@ static noinline struct kvm_gsi *irq_find_and_remember_gsi(struct kvm *kvm, u32 n
 }
 
 /*
- * As irq_find_gsi(), for callers that come with one GSI after the other.  What is in a
+ * As kvm_gsi_find(), for callers that come with one GSI after the other.  What is in a
  * chunk doesn't depend on @recent, which another caller may have set.
  */
 static inline struct kvm_gsi *irq_find_next_gsi(struct kvm *kvm, u32 nr)
@@ -177,7 +186,7 @@ int kvm_gsi_map(struct kvm *kvm, const struct kvm_gsi *gsi,
 int kvm_irq_map_gsi(struct kvm *kvm,
 		    struct kvm_kernel_irq_routing_entry *entries, int gsi)
 {
-	struct kvm_gsi *from = irq_find_gsi(kvm, gsi);
+	struct kvm_gsi *from = kvm_gsi_find(kvm, gsi);
 
 	return from ? kvm_gsi_map(kvm, from, entries) : 0;
 }

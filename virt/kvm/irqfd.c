@@ -65,6 +65,10 @@
  * irqfd as well.  Otherwise it leaves the rest to the VM's shutdown work, which
  * needs one grace period for all irqfds that wait for it.
  *
+ * An irqfd that was assigned with KVM_IRQFD_FLAG_KEEP stays LIVE without the file, as long
+ * as the eventfd has a producer (irqfd_keep.c).  Then the end of the last producer is to
+ * it what the hang-up is to others.
+ *
  * When the VM goes first
  * ----------------------
  *
@@ -94,6 +98,7 @@
 
 #include "bulk.h"
 #include "irqfd.h"
+#include "irqfd_keep.h"
 #include "irqfd_layout.h"
 
 /* So many irqfds are gathered by VM close before interrupts are on for a moment. */
@@ -149,7 +154,7 @@ static bool irqfd_stop_events(struct kvm_kernel_irqfd *irqfd)
 	irqfd_drop_count(irqfd);
 	off = !irqfd->resampler && kvm_irqfd_idle(irqfd);
 	if (off)
-		__remove_wait_queue(irqfd->wqh, &irqfd->wait);
+		eventfd_ctx_leave_queue(irqfd->eventfd, &irqfd->wait);
 	else
 		irqfd->wait.func = irqfd_ending_wakeup;
 	spin_unlock_irq(&irqfd->wqh->lock);
@@ -157,7 +162,7 @@ static bool irqfd_stop_events(struct kvm_kernel_irqfd *irqfd)
 	return off;
 }
 
-/* Of the owner, while the eventfd has a file. */
+/* Of the owner, while the eventfd has a file, or when it hasn't any more. */
 static void irqfd_stop_producers(struct kvm_kernel_irqfd *irqfd)
 {
 	/* From here on a hang-up has nothing to do. */
@@ -177,7 +182,9 @@ static void irqfd_has_left_queue(struct kvm_kernel_irqfd *irqfd)
 /* The counter isn't ours to take any more. */
 static void irqfd_leave_queue(struct kvm_kernel_irqfd *irqfd)
 {
-	remove_wait_queue(irqfd->wqh, &irqfd->wait);
+	spin_lock_irq(&irqfd->wqh->lock);
+	eventfd_ctx_leave_queue(irqfd->eventfd, &irqfd->wait);
+	spin_unlock_irq(&irqfd->wqh->lock);
 	irqfd_has_left_queue(irqfd);
 }
 
@@ -200,7 +207,7 @@ static void irqfd_quiesce(struct kvm_kernel_irqfd *irqfd)
 	spin_lock_irq(&wqh->lock);
 	/* When the queue is left no hang-up does it any more. */
 	WRITE_ONCE(irqfd->file, NULL);
-	__remove_wait_queue(wqh, &irqfd->wait);
+	eventfd_ctx_leave_queue(irqfd->eventfd, &irqfd->wait);
 	irqfd_drop_count(irqfd);
 	spin_unlock_irq(&wqh->lock);
 
@@ -216,6 +223,7 @@ static void irqfd_leave_vm(struct kvm_kernel_irqfd *irqfd)
 
 	spin_lock_irqsave(&kvm->irqfds.lock, flags);
 	kvm_irqfd_stats_remove(kvm, irqfd);
+	kvm_irqfd_keep_end(irqfd);
 	last = !--kvm->irqfds.nr;
 	spin_unlock_irqrestore(&kvm->irqfds.lock, flags);
 
@@ -229,6 +237,7 @@ static void irqfd_put_all(struct kvm_kernel_irqfd *irqfd)
 {
 	if (irqfd->resamplefd)
 		kvm_irqfd_level_free(irqfd->kvm, irqfd);
+	kvm_irqfd_unlisten(irqfd);
 	eventfd_ctx_put(irqfd->eventfd);
 	irqfd_leave_vm(irqfd);
 }
@@ -432,24 +441,37 @@ void kvm_irqfd_end_all(struct list_head *owned, struct kvm_bulk_free *free)
 	}
 }
 
-/*
- * The eventfd's file is being released, which has a reference to the eventfd for as long
- * as that.  @irqfd may be gone on return.
+/**
+ * kvm_irqfd_hang_up - nothing signals an irqfd's eventfd any more
+ * @irqfd: the irqfd, on the queue; it may be gone on return
+ *
+ * The eventfd's file or its last producer is on its way out, which has a reference to the
+ * eventfd for as long as that.
  *
  * A signal that comes after this, by a reference to the eventfd's context, adds to a
  * counter that no consumer takes from.
+ * Context: the eventfd's wait queue lock is held.
  */
-static void irqfd_hang_up(struct kvm_kernel_irqfd *irqfd)
+void kvm_irqfd_hang_up(struct kvm_kernel_irqfd *irqfd)
 {
+	struct kvm *kvm = irqfd->kvm;
+	unsigned long flags;
+
 	lockdep_assert_held(&irqfd->wqh->lock);
 
 	WRITE_ONCE(irqfd->file, NULL);
 	if (!irqfd_own(irqfd))
 		return;
 
-	trace_kvm_irqfd_shutdown(irqfd->kvm, irqfd, KVM_IRQFD_HANGUP);
+	trace_kvm_irqfd_shutdown(kvm, irqfd, KVM_IRQFD_HANGUP);
 
-	__remove_wait_queue(irqfd->wqh, &irqfd->wait);
+	if (irqfd->kept) {
+		spin_lock_irqsave(&kvm->irqfds.lock, flags);
+		kvm_irqfd_unlink_kept(irqfd);
+		spin_unlock_irqrestore(&kvm->irqfds.lock, flags);
+	}
+	kvm_irqfd_unlisten_locked(irqfd);
+	eventfd_ctx_leave_queue(irqfd->eventfd, &irqfd->wait);
 
 	/* An irqfd without a resamplefd has no resampler. */
 	if (irqfd->resamplefd || irqfd->consumer.token ||
@@ -484,6 +506,7 @@ static void irqfd_gather(struct kvm *kvm, struct list_head *owned)
 		kvm_irqfd_stats_remove(kvm, irqfd);
 		RCU_INIT_POINTER(irqfd->vm, NULL);
 		if (irqfd_own(irqfd)) {
+			kvm_irqfd_unlink_kept(irqfd);
 			trace_kvm_irqfd_shutdown(kvm, irqfd,
 						 KVM_IRQFD_VM_CLOSE);
 			list_add_tail(&irqfd->closing_link, owned);
@@ -550,6 +573,15 @@ static bool irqfd_take_signal(struct kvm_kernel_irqfd *irqfd, __poll_t events)
 	return kvm_irqfd_take(irqfd);
 }
 
+/* The eventfd's file is being released. */
+static void irqfd_lose_file(struct kvm_kernel_irqfd *irqfd)
+{
+	if (irqfd->keep)
+		kvm_irqfd_keep(irqfd);
+	else
+		kvm_irqfd_hang_up(irqfd);
+}
+
 /*
  * The eventfd was signalled, or is being released: @key tells.  The eventfd's wait queue
  * lock is held, interrupts are off, in whatever context signals.
@@ -577,7 +609,7 @@ static int irqfd_wakeup(struct wait_queue_entry *wait, unsigned int mode, int sy
 	}
 
 	if (unlikely(events & EPOLLHUP))
-		irqfd_hang_up(irqfd);
+		irqfd_lose_file(irqfd);
 
 	return consumed;
 }
@@ -601,7 +633,7 @@ static int irqfd_holding_wakeup(struct wait_queue_entry *wait, unsigned int mode
 	}
 
 	if (unlikely(events & EPOLLHUP))
-		irqfd_hang_up(irqfd);
+		irqfd_lose_file(irqfd);
 
 	return consumed;
 }
@@ -838,6 +870,58 @@ void kvm_irqfd_disown(struct kvm_kernel_irqfd *irqfd)
 	wake_up_var(wqh);
 }
 
+/*
+ * Become the owner of an irqfd that has outlived its eventfd's file, if there is one.
+ * Those that have an owner already leave the list here, so none is looked at twice.
+ */
+static struct kvm_kernel_irqfd *irqfd_own_kept(struct kvm *kvm, struct kvm_gsi *routing,
+					       int gsi)
+{
+	struct kvm_kernel_irqfd *irqfd;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	do
+		irqfd = kvm_irqfd_take_kept(kvm, routing, gsi);
+	while (irqfd && !irqfd_own(irqfd));
+	spin_unlock_irq(&kvm->irqfds.lock);
+
+	return irqfd;
+}
+
+/**
+ * kvm_irqfd_deassign_kept - untie a GSI from the eventfds that have no file any more
+ * @kvm: the VM
+ * @args: the GSI
+ *
+ * When this returns there are no more interrupts on this GSI from eventfds that had been
+ * closed when it was called; only irqfds with KVM_IRQFD_FLAG_KEEP can have such ones.
+ * Context: process context, no locks held.  Waits for these irqfds' own injection; for a
+ * grace period for each level irqfd.
+ * Return: 0, also when there is none; -EINVAL if a descriptor was passed; -EINTR when a
+ * fatal signal has come, with an injection still to be waited for.
+ */
+int kvm_irqfd_deassign_kept(struct kvm *kvm, const struct kvm_irqfd *args)
+{
+	struct kvm_gsi *routing = kvm_gsi_find(kvm, args->gsi);
+	struct kvm_kernel_irqfd *irqfd;
+	int ret;
+
+	if (args->fd != KVM_IRQFD_CLOSED)
+		return -EINVAL;
+	if (!routing)
+		return 0;
+
+	while ((irqfd = irqfd_own_kept(kvm, routing, args->gsi))) {
+		trace_kvm_irqfd_shutdown(kvm, irqfd, KVM_IRQFD_DEASSIGN);
+		ret = irqfd_end(irqfd);
+		if (ret)
+			return ret;
+	}
+
+	/* Others may be ending some. */
+	return kvm_irqfd_wait_for_kept(kvm, routing);
+}
+
 /**
  * kvm_irqfd_deassign - untie an eventfd from a GSI
  * @kvm: the VM
@@ -992,7 +1076,7 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
 		return ERR_CAST(eventfd);
 
 	if (args->flags & KVM_IRQFD_FLAG_RESAMPLE) {
-		resamplefd = eventfd_ctx_fdget(args->resamplefd);
+		resamplefd = eventfd_producer_fdget(args->resamplefd);
 		if (IS_ERR(resamplefd)) {
 			eventfd_ctx_put(eventfd);
 			return ERR_CAST(resamplefd);
@@ -1003,7 +1087,7 @@ static struct kvm_kernel_irqfd *irqfd_alloc(struct kvm *kvm, struct file *file,
 		       kmem_cache_zalloc(irqfd_cache, GFP_KERNEL_ACCOUNT);
 	if (!irqfd) {
 		if (resamplefd)
-			eventfd_ctx_put(resamplefd);
+			eventfd_producer_put(resamplefd);
 		eventfd_ctx_put(eventfd);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -1101,6 +1185,9 @@ struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *ar
 	if (!kvm_arch_irqfd_allowed(kvm, args))
 		return ERR_PTR(-EINVAL);
 
+	if (!kvm_irqfd_can_keep(args))
+		return ERR_PTR(-EINVAL);
+
 	if (!file)
 		return ERR_PTR(-EBADF);
 
@@ -1123,6 +1210,12 @@ struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *ar
 	ret = irqfd_claim_eventfd(irqfd, file, busy);
 	if (ret)
 		goto free;
+
+	if (args->flags & KVM_IRQFD_FLAG_KEEP) {
+		ret = kvm_irqfd_listen(irqfd, file);
+		if (ret)
+			goto leave;
+	}
 
 	if (irqfd->resamplefd) {
 		ret = kvm_irqfd_level_attach(kvm, irqfd);
@@ -1168,10 +1261,12 @@ void kvm_irqfd_abandon(struct kvm_kernel_irqfd *irqfd)
  * Context: process context, no locks held.  Waits for no reader, but for a DEASSIGN
  * of the same eventfd's former irqfd.
  * Return: 0; -EAGAIN if the VM's interrupt controller isn't there yet; -EINVAL
- * for a level irqfd where acknowledges aren't known, or an fd that isn't an
- * eventfd; -EBADF for an fd that isn't open; -EBUSY if the eventfd has an irqfd,
- * in whichever VM, or another waiter that consumes its events; -EINTR when a fatal
- * signal has come while a DEASSIGN was waited for; -ENOMEM.  With an error nothing
+ * for a level irqfd where acknowledges aren't known, an fd that isn't an
+ * eventfd, or KVM_IRQFD_FLAG_KEEP with a GSI that can't have routes; -EBADF for an
+ * fd that isn't open; -EBUSY if the eventfd has an irqfd, in whichever VM, or
+ * another waiter that consumes its events; -EUSERS with KVM_IRQFD_FLAG_KEEP if the
+ * eventfd has too many listeners; -EINTR when a fatal signal has come while a
+ * DEASSIGN was waited for; -ENOMEM.  With an error nothing
  * has changed, the eventfd's counter included.
  */
 int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args)

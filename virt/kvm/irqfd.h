@@ -14,6 +14,7 @@ static inline bool kvm_irqfd_are_flags_known(u32 flags)
 
 	if (!(flags & known))
 		known = KVM_IRQFD_CONTROL_FLAGS;
+	known |= KVM_IRQFD_FLAG_KEEP;
 
 	return !(flags & ~known);
 }
@@ -40,6 +41,8 @@ extern struct srcu_struct kvm_irqfd_srcu;
 void kvm_irqfd_init_vm(struct kvm *kvm);
 int kvm_irqfd_assign(struct kvm *kvm, struct kvm_irqfd *args);
 int kvm_irqfd_deassign(struct kvm *kvm, const struct kvm_irqfd *args);
+int kvm_irqfd_deassign_kept(struct kvm *kvm, const struct kvm_irqfd *args);
+void kvm_irqfd_hang_up(struct kvm_kernel_irqfd *irqfd);
 
 struct kvm_kernel_irqfd *kvm_irqfd_prepare(struct kvm *kvm, struct kvm_irqfd *args,
 					   struct file *file, const void *batch,

@@ -494,7 +494,7 @@ void kvm_irqfd_level_free(struct kvm *kvm, struct kvm_kernel_irqfd *irqfd)
 		cancel_work_sync(&resampler->signal);
 		kfree(resampler);
 	}
-	eventfd_ctx_put(irqfd->resamplefd);
+	eventfd_producer_put(irqfd->resamplefd);
 }
 
 /**

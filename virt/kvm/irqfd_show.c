@@ -115,6 +115,40 @@ static int irqfd_show_line(struct seq_file *m, struct kvm *kvm,
 	return 0;
 }
 
+/*
+ * One that outlives its eventfd's file has nothing that keeps the eventfd here, so the
+ * queue's lock may not be there, and where the last event went isn't told.  Not an owner's:
+ * that puts the eventfd, after it has taken the irqfd off its GSI's list.
+ */
+static int irqfd_show_kept(struct seq_file *m, struct kvm *kvm,
+			   struct kvm_kernel_irqfd *irqfd)
+{
+	struct kvm_irqfd_count at_once, from_work;
+	int ret = SEQ_SKIP;
+
+	spin_lock_irq(&kvm->irqfds.lock);
+	if (!hlist_unhashed(&irqfd->kept_link)) {
+		at_once.injected = READ_ONCE(irqfd->at_once.injected);
+		at_once.undeliverable = READ_ONCE(irqfd->at_once.undeliverable);
+		from_work.injected = READ_ONCE(irqfd->from_work.injected);
+		from_work.undeliverable = READ_ONCE(irqfd->from_work.undeliverable);
+
+		seq_printf(m, "gsi=%u route=- eventfd=", irqfd->gsi);
+		kvm_eventfd_show_id(m, irqfd->eventfd);
+		seq_printf(m, " flags=%skept%s", irqfd->resamplefd ? "resample," : "",
+			   irqfd->producer ? ",bypass" : "");
+		seq_printf(m, "%s%s wakeup=%llu work=%llu undeliverable=%llu\n",
+			   READ_ONCE(irqfd->masked) ? ",masked" : "",
+			   READ_ONCE(irqfd->held) ? ",held" : "",
+			   at_once.injected, from_work.injected,
+			   at_once.undeliverable + from_work.undeliverable);
+		ret = 0;
+	}
+	spin_unlock_irq(&kvm->irqfds.lock);
+
+	return ret;
+}
+
 struct irqfds_reader {
 	struct kvm_eventfd_reader base;
 	/* What the file's position was when show_at was this reader's last. */
@@ -209,12 +243,12 @@ static int irqfds_show(struct seq_file *m, void *v)
 	int ret;
 
 	/*
-	 * NULL while the irqfd is NEW or ENDING.  The release of the file clears the
-	 * pointer first, which is what get_file_active() relies on.
+	 * NULL while the irqfd is NEW or ENDING, or when the file has gone.  Its release
+	 * clears the pointer first, which is what get_file_active() relies on.
 	 */
 	file = get_file_active(&irqfd->file);
 	if (!file)
-		return SEQ_SKIP;
+		return irqfd_show_kept(m, reader->base.kvm, irqfd);
 
 	ret = irqfd_show_line(m, reader->base.kvm, irqfd);
 	fput(file);

@@ -3,7 +3,7 @@
 identifier item, count;
 expression e;
 @@
- iosignalfd_alive(...)
+ iosignalfd_has_file(...)
  {
 -typeof(item->file->f_count.counter) count;
 +file_ref_t count;

@@ -1,0 +1,5 @@
+@@
+expression E;
+@@
+-eventfd_ctx_put(E)
++eventfd_producer_put(E)
