@@ -363,7 +363,7 @@ static void *end_often(void *arg)
  * a time.  One of them ends the irqfd; the signals that come meanwhile are interrupts or
  * not, and nothing is freed twice.
  */
-TEST_F_TIMEOUT(vm, race, 300)
+TEST_F_TIMEOUT(vm, race, 120)
 {
 	struct ender enders[2] = { { .vm = self->v.vm }, { .vm = self->v.vm } };
 	const int nr = rounds(20000);

@@ -26,6 +26,7 @@
 #include "kvm_util.h"
 #include "test_module.h"
 #include "test_util.h"
+#include "vfio_edu.h"
 
 #include "../test_modules/eventfd_end.h"
 
@@ -284,6 +285,45 @@ TEST_F(ends, io_uring)
 	close(ring);
 	WAIT_FOR(told(self->listener).producers_gone, "The ring is gone");
 	ASSERT_TOLD_OF(self->listener, 1, 1);
+}
+
+/*
+ * VFIO's interrupts go on when user space has closed the eventfd that they signal, and the
+ * irqfd goes with VFIO's end of it.
+ */
+TEST_F(ends, vfio)
+{
+	struct vfio vfio;
+	struct irq_vm v;
+	int i;
+
+	irq_vm_init(&v);
+	if (!open_edu(&vfio))
+		SKIP(return, "Needs vfio-pci and an edu device");
+	ASSERT_ERRNO(0, set_intx(&vfio, VFIO_IRQ_SET_ACTION_TRIGGER, self->fd), "INTx");
+	ASSERT_ERRNO(0, irqfd_full(v.vm->fd, self->fd, GSI_MSI, KVM_IRQFD_FLAG_KEEP, 0), "irqfd");
+	close(self->fd);
+	ASSERT_TOLD_OF(self->listener, 0, 0);
+	for (i = 1; i <= 10; i++) {
+		ASSERT_ERRNO(0, trigger_intx(&vfio), "Interrupt %d", i);
+		wait_for_irqs(&v, VECTOR, i);
+	}
+	assert_irqs(&v, VECTOR, 10);
+
+	/* Another eventfd takes its place. */
+	self->fd = new_eventfd();
+	ASSERT_ERRNO(0, set_intx(&vfio, VFIO_IRQ_SET_ACTION_TRIGGER, self->fd), "INTx");
+	wait_for_ends(&v, 0);
+	ASSERT_TOLD_OF(self->listener, 1, 1);
+
+	/* The device goes. */
+	ASSERT_ERRNO(0, irqfd_full(v.vm->fd, self->fd, GSI_MSI, KVM_IRQFD_FLAG_KEEP, 0), "irqfd");
+	close(self->fd);
+	ASSERT_ERRNO(0, trigger_intx(&vfio), "Interrupt");
+	wait_for_irqs(&v, VECTOR, 11);
+	close_edu(&vfio);
+	wait_for_ends(&v, 0);
+	irq_vm_free(&v);
 }
 
 /* vhost's call; the kick is polled by its file. */
