@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/kvm_irqfd_control.h>
+#include <linux/kvm_irqfd_keep.h>
 
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
@@ -53,6 +54,8 @@ TEST_F(vm, errno_flags)
 	int bit;
 
 	known |= kvm_check_cap(KVM_CAP_IRQFD_CONTROL);
+	if (kvm_check_cap(KVM_CAP_IRQFD_KEEP))
+		known |= KVM_IRQFD_FLAG_KEEP;
 	for (bit = 0; bit < 32; bit++) {
 		uint32_t flag = 1u << bit;
 

@@ -342,7 +342,7 @@ TEST_F(vm, flags)
 		KVM_IRQFD_FLAG_PENDING | KVM_IRQFD_FLAG_RESAMPLE,
 		KVM_IRQFD_FLAG_MASKED | KVM_IRQFD_FLAG_DEASSIGN,
 		KVM_IRQFD_FLAG_PENDING | KVM_IRQFD_FLAG_DEASSIGN,
-		KVM_IRQFD_FLAG_MASKED | 1u << 28, 1u << 28, 1u << 31,
+		KVM_IRQFD_FLAG_MASKED | 1u << 27, 1u << 27, 1u << 31,
 	};
 	struct kvm_vm *vm = self->v.vm;
 	int resamplefd = new_eventfd(), i;
