@@ -106,12 +106,13 @@ static void *register_more(void *arg)
 	unsigned int i;
 
 	for (i = 0;; i++) {
+		uint32_t keep = i % 5 < 2 ? KVM_IRQFD_FLAG_KEEP : 0;
 		int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 		tiny_iosignalfd(vm.fd, fd, ALL_PORT + 0x800, 4,
 				KVM_IOEVENTFD_FLAG_PIO |
 				KVM_IOEVENTFD_FLAG_DATAMATCH, i % 8);
-		tiny_irqfd(vm.fd, fd, i % 8, i % 2 ? KVM_IRQFD_FLAG_RESAMPLE : 0,
+		tiny_irqfd(vm.fd, fd, i % 8, keep | (i % 2 ? KVM_IRQFD_FLAG_RESAMPLE : 0),
 			   fds[ALL_RESAMPLE]);
 		if (i % 3)
 			tiny_iosignalfd(vm.fd, fd, ALL_PORT + 0x800, 4,
@@ -121,6 +122,10 @@ static void *register_more(void *arg)
 		if (i % 4 == 0)
 			tiny_irqfd(vm.fd, fd, i % 8, KVM_IRQFD_FLAG_DEASSIGN, -1);
 		close(fd);
+		/* A kernel that doesn't know producers keeps them until then. */
+		if (i % 3)
+			tiny_irqfd(vm.fd, KVM_IRQFD_CLOSED, i % 8,
+				   KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_KEEP, -1);
 	}
 	return NULL;
 }

@@ -31,6 +31,7 @@
 #include <linux/kvm_gsi_routes.h>
 #include <linux/kvm_iosignalfd.h>
 #include <linux/kvm_irqfd_control.h>
+#include <linux/kvm_irqfd_keep.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -46,6 +47,7 @@
 #define CODE		0x1000
 #define DONE_PORT	0xf4
 #define WITNESS_PORT	0x200
+#define KEPT_PORT	0x7f0
 #define WITNESS_GSI	20
 
 #define MSI_GSI		24
@@ -435,6 +437,28 @@ static int assign_masked(void)
 	return irqfd(efd, MSI_GSI, KVM_IRQFD_CONTROL_FLAGS, 0);
 }
 
+static int assign_kept(void)
+{
+	return irqfd(efd, MSI_GSI, KVM_IRQFD_FLAG_KEEP, 0);
+}
+
+/* The doorbell signals it when the file is gone. */
+static void with_kept(void)
+{
+	int fd = get_eventfd(0);
+
+	if (irqfd(fd, MSI_GSI, KVM_IRQFD_FLAG_KEEP, 0) ||
+	    iosignalfd(fd, KEPT_PORT, 1, KVM_IOEVENTFD_FLAG_PIO, 0))
+		die("an irqfd without a file");
+	close(fd);
+}
+
+static int deassign_kept(void)
+{
+	return irqfd(KVM_IRQFD_CLOSED, MSI_GSI,
+		     KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_KEEP, 0);
+}
+
 static int signal_msi(void)
 {
 	return eventfd_write(efd, 1);
@@ -796,6 +820,8 @@ static const struct scenario scenarios[] = {
 	GIVES_BACK("irqfd.unmask", with_masked, unmask),
 	GIVES_BACK("irqfd.move", with_msi, move),
 	REFUSES("irqfd.mask_nothing", NULL, mask, ENOENT),
+	TAKES("irqfd.assign_kept", NULL, assign_kept, efd_is_free),
+	GIVES_BACK("irqfd.deassign_kept", with_kept, deassign_kept),
 	GIVES_BACK("irqfd.signal", with_msi, signal_msi),
 	GIVES_BACK("irqfd.hang_up", with_own_level, hang_up),
 	TAKES("iosignalfd.assign_any", NULL, assign_any, not_at_doorbell),

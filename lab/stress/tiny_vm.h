@@ -12,6 +12,7 @@
 #include <linux/kvm_gsi_routes.h>
 #include <linux/kvm_iosignalfd.h>
 #include <linux/kvm_irqfd_control.h>
+#include <linux/kvm_irqfd_keep.h>
 
 #define TINY_MEM_SIZE	0x10000	/* of memory, from address 0 on */
 
