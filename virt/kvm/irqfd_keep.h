@@ -30,8 +30,11 @@ static inline bool kvm_irqfd_can_keep(const struct kvm_irqfd *args)
  */
 static inline void kvm_irqfd_unlisten(struct kvm_kernel_irqfd *irqfd)
 {
-	/* If the last producer's end has become the owner, this has been done. */
-	if (!hlist_unhashed(&irqfd->listener.link))
+	/*
+	 * If the last producer's end has become the owner, this has been done.  Other
+	 * listeners may come and go meanwhile, which writes to the link, but not 0.
+	 */
+	if (!hlist_unhashed_lockless(&irqfd->listener.link))
 		eventfd_unlisten(irqfd->eventfd, &irqfd->listener);
 }
 

@@ -164,6 +164,26 @@ TEST_F(bus, closed_makes_room)
 	assert_rings(self->vcpu, self->flags, new.addr, 4, 1, new.fd);
 }
 
+/*
+ * The same by KVM_IOEVENTFD, as each VMM has it: a process that has died gives its address
+ * back.  Pins B59: Linux up to 6.12 and later says EEXIST for good.
+ */
+TEST(closed_ioeventfd)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	struct kvm_ioeventfd bell = { .addr = MMIO_BASE, .len = 4 };
+	int fd = new_eventfd();
+
+	bell.fd = fd;
+	vm_ioctl(vm, KVM_IOEVENTFD, &bell);
+	bell.fd = new_eventfd();
+	ASSERT_ERRNO(EEXIST, __vm_ioctl(vm, KVM_IOEVENTFD, &bell) ? errno : 0, "It is open");
+	close(fd);
+	ASSERT_ERRNO(0, __vm_ioctl(vm, KVM_IOEVENTFD, &bell) ? errno : 0, "It is closed");
+	close(bell.fd);
+	kvm_vm_free(vm);
+}
+
 /* If one of many that conflict still has its file, all stay. */
 TEST_F(bus, closed_among_others)
 {
