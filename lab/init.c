@@ -509,6 +509,23 @@ static void switch_others(bool on)
 }
 
 /*
+ * KVM patches a branch when the first of all vCPUs has its local APIC disabled, and when
+ * the last one has it enabled again.  This vCPU stays disabled.
+ */
+static void disable_apic(int vcpu)
+{
+#ifdef __x86_64__
+	struct kvm_sregs sregs;
+
+	if (ioctl(vcpu, KVM_GET_SREGS, &sregs))
+		return;
+	sregs.apic_base &= ~(1ULL << 11);
+	if (ioctl(vcpu, KVM_SET_SREGS, &sregs))
+		trouble("the held vCPU's APIC can't be disabled: %m");
+#endif
+}
+
+/*
  * The kernel patches its scheduler for the first VM and when the last one goes.  In
  * QEMU's emulation another processor may fault on such a patch ("Oops: int3"), with
  * stock modules as well.  So init holds a VM while the program runs: it is created
@@ -526,6 +543,8 @@ static void hold_vm(void)
 	if (held[1] < 0 || ioctl(held[1], KVM_CREATE_IRQCHIP, 0))
 		return;
 	held[2] = ioctl(held[1], KVM_CREATE_VCPU, 0);
+	if (held[2] >= 0)
+		disable_apic(held[2]);
 }
 
 static void let_vm_go(void)
