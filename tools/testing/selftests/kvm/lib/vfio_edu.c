@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <dirent.h>
 #include <limits.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "eventfd_util.h"
 #include "test_util.h"
@@ -122,18 +124,39 @@ void close_edu(struct vfio *vfio)
 		close(vfio->container);
 }
 
-int set_intx(struct vfio *vfio, uint32_t action, int fd)
+static int set_irq(struct vfio *vfio, uint32_t index, uint32_t action, int fd)
 {
 	struct vfio_irq_set *set = alloca(sizeof(*set) + sizeof(fd));
 
 	*set = (struct vfio_irq_set) {
 		.argsz = sizeof(*set) + sizeof(fd),
 		.flags = VFIO_IRQ_SET_DATA_EVENTFD | action,
-		.index = VFIO_PCI_INTX_IRQ_INDEX,
+		.index = index,
 		.count = 1,
 	};
 	memcpy(set->data, &fd, sizeof(fd));
 	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, set) ? errno : 0;
+}
+
+int set_intx(struct vfio *vfio, uint32_t action, int fd)
+{
+	return set_irq(vfio, VFIO_PCI_INTX_IRQ_INDEX, action, fd);
+}
+
+int enable_irq(struct vfio *vfio, uint32_t index, int fd)
+{
+	return set_irq(vfio, index, VFIO_IRQ_SET_ACTION_TRIGGER, fd);
+}
+
+int disable_irqs(struct vfio *vfio, uint32_t index)
+{
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = index,
+	};
+
+	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &set) ? errno : 0;
 }
 
 int trigger_intx(struct vfio *vfio)
@@ -146,4 +169,76 @@ int trigger_intx(struct vfio *vfio)
 	};
 
 	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &set) ? errno : 0;
+}
+
+void *map_edu(struct vfio *vfio)
+{
+	struct vfio_region_info bar = {
+		.argsz = sizeof(bar),
+		.index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
+	void *regs;
+
+	TEST_ASSERT(!ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &bar),
+		    "VFIO_DEVICE_GET_REGION_INFO: %s", strerror(errno));
+	TEST_ASSERT(bar.size == EDU_BAR_SIZE, "Wanted a BAR of %#x bytes, it has %#llx",
+		    EDU_BAR_SIZE, bar.size);
+	regs = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, vfio->device, bar.offset);
+	TEST_ASSERT(regs != MAP_FAILED, "mmap: %s", strerror(errno));
+	return regs;
+}
+
+void set_disintx(struct vfio *vfio, bool disable)
+{
+	struct vfio_region_info config = {
+		.argsz = sizeof(config),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	uint16_t command;
+
+	TEST_ASSERT(!ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &config),
+		    "VFIO_DEVICE_GET_REGION_INFO: %s", strerror(errno));
+	TEST_ASSERT(pread(vfio->device, &command, sizeof(command), config.offset + PCI_COMMAND) ==
+		    sizeof(command), "The command register: %s", strerror(errno));
+	command = disable ? command | PCI_COMMAND_INTX_DISABLE :
+			    command & ~PCI_COMMAND_INTX_DISABLE;
+	TEST_ASSERT(pwrite(vfio->device, &command, sizeof(command), config.offset + PCI_COMMAND) ==
+		    sizeof(command), "The command register: %s", strerror(errno));
+}
+
+/* INTx' line of /proc/interrupts: its number, and the processors' counts added up. */
+static int read_intx(uint64_t *count)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	int irq = -1, skip;
+	char line[512];
+
+	TEST_ASSERT(f, "/proc/interrupts: %s", strerror(errno));
+	*count = 0;
+	while (irq < 0 && fgets(line, sizeof(line), f)) {
+		char *p = line;
+		unsigned long n;
+
+		if (!strstr(line, "vfio-intx") || sscanf(line, " %d:%n", &irq, &skip) != 1)
+			continue;
+		for (p += skip; sscanf(p, " %lu%n", &n, &skip) == 1; p += skip)
+			*count += n;
+	}
+	fclose(f);
+	return irq;
+}
+
+int intx_irq(void)
+{
+	uint64_t count;
+
+	return read_intx(&count);
+}
+
+uint64_t intx_count(void)
+{
+	uint64_t count;
+
+	TEST_ASSERT(read_intx(&count) >= 0, "VFIO has requested no INTx");
+	return count;
 }

@@ -1,0 +1,734 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Forwarded interrupts of VFIO devices: the guest's EOI ends the host's interrupt.
+ *
+ * The device is QEMU's edu, and its INTx an SPI.  Linux up to 6.12 and later can't do that;
+ * the subtests of rounds have the same device by a level irqfd, to compare.
+ */
+#include <linux/sizes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/wait.h>
+
+#include "forward_vm.h"
+#include "gic.h"
+#include "gic_v3.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "level_vm.h"
+#include "processor.h"
+#include "test_util.h"
+#include "vgic.h"
+
+#define INTID	(MIN_SPI + GSI_LEVEL)
+#define INTX	VFIO_PCI_INTX_IRQ_INDEX
+#define MSI	VFIO_PCI_MSI_IRQ_INDEX
+
+FIXTURE(forward) {
+	struct forward_vm f;
+};
+
+FIXTURE_SETUP(forward)
+{
+	if (!forward_vm_init(&self->f))
+		SKIP(return, "No edu device that vfio-pci takes");
+	use_intx(&self->f);
+}
+
+FIXTURE_TEARDOWN(forward)
+{
+	forward_vm_free(&self->f);
+}
+
+static int has_attr(int fd, uint64_t attr)
+{
+	return __kvm_has_device_attr(fd, KVM_DEV_VFIO_DEVICE, attr) ? errno : 0;
+}
+
+static int set_attr(int fd, uint64_t attr, void *args)
+{
+	return __kvm_device_attr_set(fd, KVM_DEV_VFIO_DEVICE, attr, args) ? errno : 0;
+}
+
+TEST_F(forward, has_attr)
+{
+	int fd = self->f.kvm_vfio;
+
+	ASSERT_ERRNO(0, has_attr(fd, KVM_DEV_VFIO_DEVICE_FORWARD_IRQ), "FORWARD_IRQ");
+	ASSERT_ERRNO(0, has_attr(fd, KVM_DEV_VFIO_DEVICE_UNFORWARD_IRQ), "UNFORWARD_IRQ");
+	ASSERT_ERRNO(ENXIO, has_attr(fd, KVM_DEV_VFIO_DEVICE_UNFORWARD_IRQ + 1), "Another");
+	ASSERT_ERRNO(ENXIO, set_attr(fd, KVM_DEV_VFIO_DEVICE_UNFORWARD_IRQ + 1, NULL),
+		     "Another");
+}
+
+/* Each has an errno of its own, and leaves the interrupt to the irqfd. */
+TEST_F(forward, errnos)
+{
+	struct kvm_irq_routing_entry routes[] = {
+		pin_route(GSI_LEVEL, GSI_LEVEL), pin_route(100, NR_PINS - 1),
+		msi_route(GSI_MSI, VECTOR2),
+	};
+	struct kvm_vfio_forward_irq args = {
+		.argsz = sizeof(args), .fd = self->f.vfio.device, .gsi = GSI_LEVEL,
+	};
+	struct forward_vm *f = &self->f;
+	int device = f->vfio.device;
+
+	ASSERT_ERRNO(EBADF, forward_irq(f, -1, INTX, 0, GSI_LEVEL), "No descriptor");
+	ASSERT_ERRNO(ENODEV, forward_irq(f, f->fd, INTX, 0, GSI_LEVEL), "An eventfd");
+	ASSERT_ERRNO(ENODEV, forward_irq(f, f->vfio.group, INTX, 0, GSI_LEVEL), "A group");
+	ASSERT_ERRNO(ENOENT, forward_irq(f, device, VFIO_PCI_NUM_IRQS, 0, GSI_LEVEL),
+		     "No such index");
+	ASSERT_ERRNO(ENOENT, forward_irq(f, device, INTX, 1, GSI_LEVEL), "No such subindex");
+	ASSERT_ERRNO(EINVAL, forward_irq(f, device, MSI, 0, GSI_LEVEL), "An MSI");
+	ASSERT_ERRNO(EINVAL, forward_irq(f, device, VFIO_PCI_ERR_IRQ_INDEX, 0, GSI_LEVEL),
+		     "An error's signal");
+
+	set_routes(f->v.vm, routes, ARRAY_SIZE(routes));
+	ASSERT_ERRNO(ERANGE, forward_irq(f, device, INTX, 0, 99), "No route");
+	ASSERT_ERRNO(ERANGE, forward_irq(f, device, INTX, 0, 100), "No such SPI");
+	ASSERT_ERRNO(ERANGE, forward_irq(f, device, INTX, 0, GSI_MSI), "An MSI's route");
+	set_default_routes(f->v.vm);
+
+	ASSERT_ERRNO(EFAULT, set_attr(f->kvm_vfio, KVM_DEV_VFIO_DEVICE_FORWARD_IRQ, NULL),
+		     "No arguments");
+	args.argsz--;
+	ASSERT_ERRNO(EINVAL, set_attr(f->kvm_vfio, KVM_DEV_VFIO_DEVICE_FORWARD_IRQ, &args),
+		     "Too short");
+	args.argsz++;
+	args.flags = 1;
+	ASSERT_ERRNO(EINVAL, set_attr(f->kvm_vfio, KVM_DEV_VFIO_DEVICE_FORWARD_IRQ, &args),
+		     "A flag");
+
+	ASSERT_ERRNO(ENOENT, unforward_irq(f, device, INTX, 0, GSI_LEVEL), "Not forwarded");
+	assert_works(f);
+
+	forward_ok(f);
+	ASSERT_ERRNO(EEXIST, forward_irq(f, device, INTX, 0, GSI_LEVEL), "Twice");
+	ASSERT_ERRNO(EEXIST, forward_irq(f, device, INTX, 0, GSI_PIN), "To two GSIs");
+	ASSERT_ERRNO(ENOENT, unforward_irq(f, device, INTX, 0, GSI_PIN), "Another GSI");
+	assert_works(f);
+	unforward_ok(f);
+	ASSERT_ERRNO(ENOENT, unforward_irq(f, device, INTX, 0, GSI_LEVEL), "Given back");
+	assert_works(f);
+
+	ASSERT_ERRNO(0, disable_irqs(&f->vfio, INTX), "Disable");
+	ASSERT_ERRNO(0, enable_irq(&f->vfio, MSI, f->fd), "MSI");
+	ASSERT_ERRNO(EBUSY, forward_irq(f, device, INTX, 0, GSI_LEVEL), "With MSI");
+}
+
+/* A VM without an interrupt controller. */
+TEST_F(forward, no_vgic)
+{
+	struct forward_vm other = self->f;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, NULL);
+
+	other.kvm_vfio = kvm_create_device(vm, KVM_DEV_TYPE_VFIO);
+	ASSERT_ERRNO(ERANGE, forward_irq(&other, self->f.vfio.device, INTX, 0, GSI_LEVEL),
+		     "No routes");
+	close(other.kvm_vfio);
+	kvm_vm_free(vm);
+	assert_works(&self->f);
+}
+
+/* What masks and unmasks the device, and what an irqfd's round has besides. */
+static const char * const costs[] = {
+	"pci_check_and_mask_intx", "pci_check_and_unmask_intx", "pci_intx",
+	"eventfd_signal_mask", "kvm_notify_acked_irq",
+};
+
+#define EVENTS	TRACEFS "/events/kvm_forward"
+
+static void probe_costs(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(costs); i++)
+		ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND, "p:kvm_forward/%s %s", costs[i],
+			    costs[i]);
+	ASSERT_TOLD(EVENTS "/enable", 0, "1");
+}
+
+/* By their numbers of calls, of all threads. */
+static void read_costs(uint64_t *calls)
+{
+	FILE *f = fopen(TRACEFS "/kprobe_profile", "r");
+	char line[256], name[128];
+	uint64_t hits;
+	int i;
+
+	TEST_ASSERT(f, "kprobe_profile: %s", strerror(errno));
+	memset(calls, 0, sizeof(*calls) * ARRAY_SIZE(costs));
+	while (fgets(line, sizeof(line), f))
+		for (i = 0; i < ARRAY_SIZE(costs); i++)
+			if (sscanf(line, " %127s %lu", name, &hits) == 2 &&
+			    !strcmp(name, costs[i]))
+				calls[i] = hits;
+	fclose(f);
+}
+
+static void unprobe_costs(void)
+{
+	int i;
+
+	ASSERT_TOLD(EVENTS "/enable", 0, "0");
+	for (i = 0; i < ARRAY_SIZE(costs); i++)
+		ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND, "-:kvm_forward/%s", costs[i]);
+}
+
+/* Each interrupt is one of the host's, and one of the guest's, and none is spurious. */
+static void count_rounds(struct forward_vm *f, bool forwarded, uint64_t nr)
+{
+	uint64_t handled = f->edu->handled, came, exits, calls[ARRAY_SIZE(costs)];
+	int i;
+
+	/* The device's page, and all else that comes once. */
+	do_rounds(f, 1);
+	probe_costs();
+	came = intx_count();
+	exits = vcpu_stat(f->v.vcpu, "exits");
+	do_rounds(f, nr);
+	exits = vcpu_stat(f->v.vcpu, "exits") - exits;
+	came = intx_count() - came;
+	read_costs(calls);
+	unprobe_costs();
+
+	pr_info("%lu rounds %s: %lu interrupts of the host's, %lu exits\n", nr,
+		forwarded ? "forwarded" : "by irqfd", came, exits);
+	for (i = 0; i < ARRAY_SIZE(costs); i++)
+		pr_info("  %s: %lu\n", costs[i], calls[i]);
+
+	assert_handled(f, handled + 1 + nr, 0);
+	TEST_ASSERT(came == nr, "Wanted %lu interrupts of the host's, got %lu", nr, came);
+	for (i = 0; i < ARRAY_SIZE(costs); i++)
+		TEST_ASSERT(!forwarded || !calls[i], "%s was called %lu times", costs[i],
+			    calls[i]);
+}
+
+TEST_F_TIMEOUT(forward, rounds_by_irqfd, 120)
+{
+	count_rounds(&self->f, false, rounds(10000));
+}
+
+/* The host masks nothing and signals nothing, and hears of no EOI. */
+TEST_F_TIMEOUT(forward, rounds_forwarded, 120)
+{
+	forward_ok(&self->f);
+	count_rounds(&self->f, true, rounds(10000));
+}
+
+/* The interrupt is where the step says when it is forwarded or given back. */
+enum where { IDLE, PENDING, IN_SERVICE };
+
+static void bring(struct forward_vm *f, enum where where)
+{
+	if (where == IDLE)
+		return;
+	edu_write(f, EDU_IRQ_RAISE, 1);
+	wait_for_line(&f->v, true);
+	if (where == IN_SERVICE)
+		run_into_irq(&f->v);
+}
+
+/* Each interrupt that the device has asserted is handled, once. */
+static void assert_brought(struct forward_vm *f, enum where where, uint64_t handled,
+			   const char *when)
+{
+	if (where != IDLE)
+		WAIT_FOR((pass(&f->v), f->edu->handled == handled + 1),
+			 "%s: not handled, %d", when, where);
+	assert_works(f);
+	assert_works(f);
+	TEST_ASSERT(!f->edu->spurious, "%s: %lu were spurious", when, f->edu->spurious);
+}
+
+TEST_F(forward, switch_at_any_moment)
+{
+	struct forward_vm *f = &self->f;
+	enum where where;
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		for (where = IDLE; where <= IN_SERVICE; where++) {
+			uint64_t handled = f->edu->handled;
+
+			bring(f, where);
+			forward_ok(f);
+			assert_brought(f, where, handled, "Forwarded");
+
+			handled = f->edu->handled;
+			bring(f, where);
+			unforward_ok(f);
+			assert_brought(f, where, handled, "Given back");
+
+			/* Both at once, with the guest in between. */
+			handled = f->edu->handled;
+			bring(f, where);
+			forward_ok(f);
+			unforward_ok(f);
+			forward_ok(f);
+			unforward_ok(f);
+			assert_brought(f, where, handled, "Forwarded and given back");
+		}
+	}
+}
+
+struct toggler {
+	pthread_t thread;
+	struct forward_vm *f;
+	bool stop;
+	uint64_t times;
+};
+
+static void *toggle(void *arg)
+{
+	struct toggler *t = arg;
+
+	while (!READ_ONCE(t->stop)) {
+		forward_ok(t->f);
+		usleep(random() % 300);
+		unforward_ok(t->f);
+		usleep(random() % 300);
+		t->times++;
+	}
+	return NULL;
+}
+
+/* While the guest runs rounds, which would wait for ever for an interrupt that is lost. */
+TEST_F_TIMEOUT(forward, switch_while_running, 240)
+{
+	const uint64_t nr = rounds(5000);
+	struct toggler t = { .f = &self->f };
+
+	pthread_create(&t.thread, NULL, toggle, &t);
+	do_rounds(&self->f, nr);
+	WRITE_ONCE(t.stop, true);
+	pthread_join(t.thread, NULL);
+	pr_info("%lu rounds, forwarded and given back %lu times, %lu spurious\n", nr, t.times,
+		self->f.edu->spurious);
+	/*
+	 * When it is given back the host may have seen the device assert it, and the guest's
+	 * handler deal with that before the signal.
+	 */
+	TEST_ASSERT(self->f.edu->spurious <= t.times, "Too many");
+	self->f.edu->spurious = 0;
+	assert_handled(&self->f, nr, 0);
+	assert_works(&self->f);
+}
+
+/* The guest's driver disables INTx through config space, and enables it. */
+TEST_F(forward, disintx)
+{
+	struct forward_vm *f = &self->f;
+	uint64_t handled;
+	enum where where;
+
+	forward_ok(f);
+	for (where = IDLE; where <= IN_SERVICE; where++) {
+		handled = f->edu->handled;
+		bring(f, where);
+		set_disintx(&f->vfio, true);
+		edu_write(f, EDU_IRQ_RAISE, 2);
+		set_disintx(&f->vfio, false);
+		WAIT_FOR((pass(&f->v), f->edu->handled > handled), "Not handled, %d", where);
+		assert_works(f);
+	}
+
+	set_disintx(&f->vfio, true);
+	handled = f->edu->handled;
+	edu_write(f, EDU_IRQ_RAISE, 1);
+	assert_irqs(&f->v, VECTOR, irqs(&f->v, VECTOR));
+	unforward_ok(f);
+	assert_irqs(&f->v, VECTOR, irqs(&f->v, VECTOR));
+	set_disintx(&f->vfio, false);
+	WAIT_FOR((pass(&f->v), f->edu->handled > handled), "Not handled after DisINTx");
+	assert_works(f);
+}
+
+/* User space masks it, and unmasks it. */
+static int mask_intx(struct forward_vm *f, uint32_t action)
+{
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_DATA_NONE | action,
+		.index = INTX,
+		.count = 1,
+	};
+
+	return ioctl(f->vfio.device, VFIO_DEVICE_SET_IRQS, &set) ? errno : 0;
+}
+
+TEST_F(forward, masked)
+{
+	struct forward_vm *f = &self->f;
+	uint64_t handled;
+
+	forward_ok(f);
+	ASSERT_ERRNO(0, mask_intx(f, VFIO_IRQ_SET_ACTION_MASK), "Mask");
+	edu_write(f, EDU_IRQ_RAISE, 1);
+	assert_irqs(&f->v, VECTOR, 0);
+	handled = f->edu->handled;
+	ASSERT_ERRNO(0, mask_intx(f, VFIO_IRQ_SET_ACTION_UNMASK), "Unmask");
+	WAIT_FOR((pass(&f->v), f->edu->handled == handled + 1), "Not handled after the unmask");
+	assert_works(f);
+}
+
+/* What is forwarded stays so when INTx goes and comes, and MSI in between. */
+TEST_F(forward, enabled_anew)
+{
+	struct forward_vm *f = &self->f;
+	enum where where;
+	int msi;
+
+	forward_ok(f);
+	for (msi = 0; msi <= 1; msi++) {
+		for (where = IDLE; where <= IN_SERVICE; where++) {
+			bring(f, where);
+			ASSERT_ERRNO(0, disable_irqs(&f->vfio, INTX), "Disable");
+			if (msi) {
+				ASSERT_ERRNO(0, enable_irq(&f->vfio, MSI, f->fd), "MSI");
+				ASSERT_ERRNO(0, disable_irqs(&f->vfio, MSI), "No MSI");
+			}
+			/* INTx was signalled, and the guest finds nothing. */
+			edu_write(f, EDU_IRQ_ACK, ~0);
+			pass(&f->v);
+			pass(&f->v);
+			f->edu->spurious = 0;
+
+			unassign_ok(f->v.vm, f->fd, GSI_LEVEL);
+			use_intx(f);
+			assert_works(f);
+			count_rounds(f, true, 10);
+		}
+	}
+	unforward_ok(f);
+	assert_works(f);
+}
+
+/* Before INTx is enabled, and after it is disabled. */
+TEST_F(forward, before_it_is_enabled)
+{
+	struct forward_vm *f = &self->f;
+
+	ASSERT_ERRNO(0, disable_irqs(&f->vfio, INTX), "Disable");
+	unassign_ok(f->v.vm, f->fd, GSI_LEVEL);
+	forward_ok(f);
+	use_intx(f);
+	count_rounds(f, true, 10);
+	ASSERT_ERRNO(0, disable_irqs(&f->vfio, INTX), "Disable");
+	unforward_ok(f);
+}
+
+/* VFIO_DEVICE_RESET, where the device has a reset. */
+TEST_F(forward, reset)
+{
+	struct forward_vm *f = &self->f;
+	enum where where;
+
+	forward_ok(f);
+	for (where = IDLE; where <= IN_SERVICE; where++) {
+		bring(f, where);
+		if (ioctl(f->vfio.device, VFIO_DEVICE_RESET))
+			SKIP(return, "No reset: %s", strerror(errno));
+		edu_write(f, EDU_IRQ_ACK, ~0);
+		pass(&f->v);
+		pass(&f->v);
+		f->edu->spurious = 0;
+		assert_works(f);
+	}
+}
+
+/* The vCPU takes it, whatever user space closes first. */
+TEST_F(forward, device_closed_first)
+{
+	struct forward_vm *f = &self->f;
+
+	forward_ok(f);
+	close(f->vfio.device);
+	f->vfio.device = -1;
+	assert_works(f);
+	edu_write(f, EDU_IRQ_RAISE, 1);
+	run_into_irq(&f->v);
+	close(f->kvm_vfio);
+	f->kvm_vfio = -1;
+	pass(&f->v);
+}
+
+TEST_F(forward, kvm_vfio_closed_first)
+{
+	struct forward_vm *f = &self->f;
+	enum where where;
+
+	for (where = IDLE; where <= IN_SERVICE; where++) {
+		uint64_t handled = f->edu->handled;
+
+		forward_ok(f);
+		bring(f, where);
+		close(f->kvm_vfio);
+		assert_brought(f, where, handled, "Closed");
+		f->kvm_vfio = kvm_create_device(f->v.vm, KVM_DEV_TYPE_VFIO);
+	}
+}
+
+/* The VM stays until the kvm-vfio device has given the interrupt back. */
+TEST_F(forward, vm_closed_first)
+{
+	struct forward_vm *f = &self->f;
+
+	forward_ok(f);
+	bring(f, IN_SERVICE);
+	irq_vm_free(&f->v);
+	edu_write(f, EDU_IRQ_ACK, ~0);
+	edu_write(f, EDU_IRQ_RAISE, 1);
+	close(f->kvm_vfio);
+	f->kvm_vfio = -1;
+	/* VFIO signals it again; the irqfd is gone with the VM. */
+	WAIT_FOR(take(f->fd), "The eventfd isn't signalled");
+}
+
+/* The guest writes the distributor's registers of the SPI, with work(). */
+static void guest_pend(void)
+{
+	gic_irq_set_pending(INTID);
+}
+
+static void guest_pend_and_clear(void)
+{
+	gic_irq_set_pending(INTID);
+	gic_irq_clear_pending(INTID);
+}
+
+static void guest_clear_pending(void)
+{
+	gic_irq_clear_pending(INTID);
+}
+
+static void guest_activate(void)
+{
+	gic_irq_set_active(INTID);
+	gic_irq_clear_active(INTID);
+}
+
+static void guest_disable(void)
+{
+	gic_irq_disable(INTID);
+	gic_irq_enable(INTID);
+}
+
+TEST_F(forward, guest_writes)
+{
+	static void (* const writes[])(void) = {
+		guest_pend, guest_pend_and_clear, guest_clear_pending, guest_activate,
+		guest_disable,
+	};
+	struct forward_vm *f = &self->f;
+	int i, asserted;
+
+	forward_ok(f);
+	for (i = 0; i < ARRAY_SIZE(writes); i++) {
+		for (asserted = 0; asserted <= 1; asserted++) {
+			uint64_t handled = f->edu->handled;
+
+			if (asserted)
+				bring(f, PENDING);
+			do_work(&f->v, writes[i]);
+			if (asserted)
+				WAIT_FOR((pass(&f->v), f->edu->handled == handled + 1),
+					 "%d: not handled", i);
+			pass(&f->v);
+			/* What the guest has made pending itself finds nothing. */
+			f->edu->spurious = 0;
+			assert_works(f);
+		}
+	}
+}
+
+/* User space takes away what the guest has in service, as a VMM does that resets it. */
+static void write_dist(struct forward_vm *f, uint32_t reg)
+{
+	uint32_t value = BIT(INTID % 32);
+
+	kvm_device_attr_set(f->v.arch.gic_fd, KVM_DEV_ARM_VGIC_GRP_DIST_REGS,
+			    reg + INTID / 32 * 4, &value);
+}
+
+static void guest_forget(void)
+{
+	/* Out of the handler without an EOI; the priority drops. */
+	gic_set_eoi_split(true);
+	gic_set_eoi(INTID);
+	gic_set_eoi_split(false);
+}
+
+TEST_F(forward, vmm_resets_the_guest)
+{
+	struct forward_vm *f = &self->f;
+	void *ack = f->v.guest->ack;
+	uint32_t level = 0;
+
+	forward_ok(f);
+	/* In service: the guest never deactivates it. */
+	edu_write(f, EDU_IRQ_RAISE, 1);
+	WRITE_ONCE(f->v.guest->ack, guest_forget);
+	wait_for_irqs(&f->v, VECTOR, 1);
+	WRITE_ONCE(f->v.guest->ack, ack);
+	TEST_ASSERT(in_service(&f->v), "Not in service");
+	edu_write(f, EDU_IRQ_ACK, ~0);
+	write_dist(f, GICD_ICACTIVER);
+	TEST_ASSERT(!in_service(&f->v), "Still in service");
+	assert_works(f);
+
+	/* Pending: user space lowers the line. */
+	bring(f, PENDING);
+	edu_write(f, EDU_IRQ_ACK, ~0);
+	kvm_device_attr_set(f->v.arch.gic_fd, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO,
+			    VGIC_LEVEL_INFO_LINE_LEVEL << KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT |
+			    INTID / 32 * 32, &level);
+	assert_works(f);
+}
+
+/* A VM that is saved has its interrupts given back, and forwards them when restored. */
+TEST_F(forward, restored_in_service)
+{
+	struct forward_vm *f = &self->f;
+	uint64_t handled = f->edu->handled;
+
+	forward_ok(f);
+	bring(f, IN_SERVICE);
+	unforward_ok(f);
+	TEST_ASSERT(in_service(&f->v), "Not saved as in service");
+	write_dist(f, GICD_ICACTIVER);
+	write_dist(f, GICD_ISACTIVER);
+	forward_ok(f);
+	TEST_ASSERT(in_service(&f->v), "Not restored as in service");
+	assert_brought(f, IN_SERVICE, handled, "Restored");
+
+	/* The same while it is forwarded. */
+	handled = f->edu->handled;
+	bring(f, IN_SERVICE);
+	write_dist(f, GICD_ICACTIVER);
+	write_dist(f, GICD_ISACTIVER);
+	assert_brought(f, IN_SERVICE, handled, "Restored while forwarded");
+}
+
+/* The guest has it sent to another vCPU. */
+#define IROUTER	(*(volatile uint64_t *)(GICD_BASE_GPA + GICD_IROUTER + INTID * 8))
+
+static void guest_route_to_1(void)
+{
+	IROUTER = 1;
+}
+
+static void guest_route_to_0(void)
+{
+	IROUTER = 0;
+}
+
+TEST_F(forward, guest_affinity)
+{
+	struct forward_vm *f = &self->f;
+	struct irq_vm other = irq_vm_add_vcpu(&f->v);
+	int i;
+
+	forward_ok(f);
+	for (i = 0; i < 10; i++) {
+		uint64_t handled = f->edu->handled;
+
+		if (i % 2)
+			bring(f, PENDING);
+		do_work(&f->v, guest_route_to_1);
+		if (!(i % 2))
+			edu_write(f, EDU_IRQ_RAISE, 1);
+		WAIT_FOR((pass(&other), f->edu->handled == handled + 1),
+			 "Not handled by the second vCPU");
+		do_work(&f->v, guest_route_to_0);
+		assert_works(f);
+	}
+}
+
+/* The vCPU's thread moves from one of the host's processors to another. */
+static void *move_thread(void *arg)
+{
+	struct toggler *t = arg;
+	cpu_set_t cpus;
+
+	while (!READ_ONCE(t->stop)) {
+		CPU_ZERO(&cpus);
+		CPU_SET(t->times++ % sysconf(_SC_NPROCESSORS_ONLN), &cpus);
+		/* The harness' process for this subtest has the vCPU in its first thread. */
+		sched_setaffinity(getpid(), sizeof(cpus), &cpus);
+		usleep(1000);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(forward, vcpu_moves, 120)
+{
+	struct toggler t = { .f = &self->f };
+	const uint64_t nr = rounds(5000);
+
+	forward_ok(&self->f);
+	pthread_create(&t.thread, NULL, move_thread, &t);
+	do_rounds(&self->f, nr);
+	WRITE_ONCE(t.stop, true);
+	pthread_join(t.thread, NULL);
+	assert_handled(&self->f, nr, 0);
+}
+
+/*
+ * The host's interrupt stays where it is: an interrupt that came on another processor before
+ * its handler has ended would be dropped, and the guest would wait for it for ever.
+ */
+TEST_F(forward, host_affinity)
+{
+	struct forward_vm *f = &self->f;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity", intx_irq());
+	ASSERT_TOLD(path, 0, "1");
+	forward_ok(f);
+	TEST_ASSERT(!tell_kernel(path, 0, "3"), "A forwarded interrupt can be moved");
+	assert_works(f);
+	unforward_ok(f);
+	ASSERT_TOLD(path, 0, "3");
+	assert_works(f);
+}
+
+/* Killed at any moment, while the device interrupts. */
+TEST_F_TIMEOUT(forward, killed, 300)
+{
+	const int nr = rounds(200);
+	struct forward_vm f;
+	int round;
+
+	forward_vm_free(&self->f);
+	for (round = 0; round < nr; round++) {
+		pid_t child = fork();
+
+		if (!child) {
+			struct toggler t = { .f = &f };
+
+			TEST_ASSERT(forward_vm_init(&f), "No device");
+			use_intx(&f);
+			pthread_create(&t.thread, NULL, toggle, &t);
+			for (;;)
+				do_rounds(&f, 100);
+		}
+		usleep(20000 + random() % 60000);
+		kill(child, SIGKILL);
+		TEST_ASSERT(waitpid(child, NULL, 0) == child, "waitpid(): %s", strerror(errno));
+	}
+
+	TEST_ASSERT(forward_vm_init(&self->f), "The device is gone");
+	use_intx(&self->f);
+	assert_works(&self->f);
+	forward_ok(&self->f);
+	assert_works(&self->f);
+}
+
+int main(int argc, char *argv[])
+{
+	irq_vm_begin();
+	return test_harness_run(argc, argv);
+}

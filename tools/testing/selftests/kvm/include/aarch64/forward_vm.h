@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VM that has an edu device of VFIO's, whose INTx is the SPI of GSI_LEVEL: by a level
+ * irqfd, and forwarded if a test asks for it.
+ */
+#ifndef SELFTEST_KVM_FORWARD_VM_H
+#define SELFTEST_KVM_FORWARD_VM_H
+
+#include <linux/kvm_vfio_forward.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "irq_vm.h"
+#include "vfio_edu.h"
+
+/* What the guest counts of the device's interrupts. */
+struct edu_guest {
+	uint64_t handled;
+	/* The device had not interrupted. */
+	uint64_t spurious;
+	/* How many rounds work() is to do. */
+	uint64_t rounds;
+};
+
+struct forward_vm {
+	struct irq_vm v;
+	struct vfio vfio;
+	volatile uint8_t *regs;
+	struct edu_guest *edu;
+	/* INTx' eventfd, that by which VFIO unmasks it, and kvm-vfio's descriptor. */
+	int fd;
+	int unmask;
+	int kvm_vfio;
+};
+
+/* Returns false if the machine hasn't the device. */
+bool forward_vm_init(struct forward_vm *f);
+void forward_vm_free(struct forward_vm *f);
+
+/* KVM_DEV_VFIO_DEVICE's attributes: 0, or the errno. */
+int forward_irq(struct forward_vm *f, int fd, uint32_t index, uint32_t subindex, uint32_t gsi);
+int unforward_irq(struct forward_vm *f, int fd, uint32_t index, uint32_t subindex, uint32_t gsi);
+/* INTx and GSI_LEVEL. */
+void forward_ok(struct forward_vm *f);
+void unforward_ok(struct forward_vm *f);
+
+/* Let VFIO signal INTx by a level irqfd of GSI_LEVEL. */
+void use_intx(struct forward_vm *f);
+
+/* Without the guest. */
+void edu_write(struct forward_vm *f, uint32_t reg, uint32_t value);
+uint32_t edu_read(struct forward_vm *f, uint32_t reg);
+
+/* Have the guest raise INTx and take it, @nr times, each before the next. */
+void do_rounds(struct forward_vm *f, uint64_t nr);
+/* The guest has handled @nr of the device's interrupts, and @spurious others. */
+void assert_handled(struct forward_vm *f, uint64_t nr, uint64_t spurious);
+/* One more interrupt, raised without the guest, is handled once. */
+void assert_works(struct forward_vm *f);
+
+#endif /* SELFTEST_KVM_FORWARD_VM_H */
