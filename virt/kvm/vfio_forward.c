@@ -18,8 +18,10 @@
 #include <linux/kvm_irq_forward.h>
 #include <linux/kvm_irq_routes.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
+#include <linux/suspend.h>
 #include <linux/uaccess.h>
 #include <linux/vfio_irq_forward.h>
 
@@ -32,6 +34,7 @@
  * @irq: what the architecture ties
  * @file: the device's, with a reference
  * @args: what user space has asked
+ * @registered: VFIO has it
  */
 struct kvm_vfio_forward {
 	struct list_head link;
@@ -39,6 +42,7 @@ struct kvm_vfio_forward {
 	struct kvm_irq_forward irq;
 	struct file *file;
 	struct kvm_vfio_forward_irq args;
+	bool registered;
 };
 
 static struct kvm_vfio_forward *kvm_vfio_forward_of(struct vfio_irq_forward *forward)
@@ -79,6 +83,7 @@ static int kvm_vfio_forward_register(struct kvm_vfio_forward *f)
 	if (!fn)
 		return -ENODEV;
 	ret = fn(f->file, f->args.index, f->args.subindex, &f->forward);
+	f->registered = !ret;
 	symbol_put(vfio_file_forward_irq);
 
 	return ret;
@@ -87,11 +92,15 @@ static int kvm_vfio_forward_register(struct kvm_vfio_forward *f)
 /* The device's file keeps VFIO loaded. */
 static void kvm_vfio_forward_unregister(struct kvm_vfio_forward *f)
 {
-	typeof(vfio_file_unforward_irq) *fn = symbol_get(vfio_file_unforward_irq);
+	typeof(vfio_file_unforward_irq) *fn;
 
+	if (!f->registered)
+		return;
+	fn = symbol_get(vfio_file_unforward_irq);
 	if (WARN_ON_ONCE(!fn))
 		return;
 	fn(f->file, &f->forward);
+	f->registered = false;
 	symbol_put(vfio_file_unforward_irq);
 }
 
@@ -157,6 +166,9 @@ static int kvm_vfio_forward_add(struct kvm *kvm, struct kvm_vfio_forwards *forwa
 	list_for_each_entry(other, &forwards->list, link)
 		if (!ret && other->irq.guest_irq == pin)
 			ret = -EEXIST;
+	/* User space is frozen a moment after the notifier. */
+	if (!ret && forwards->asleep)
+		ret = -EAGAIN;
 	if (!ret)
 		ret = kvm_vfio_forward_register(f);
 	if (ret) {
@@ -235,16 +247,50 @@ int kvm_vfio_forward_has_attr(u64 attr)
 	return -ENXIO;
 }
 
+/*
+ * The host goes to sleep, or has woken.  To put it to sleep the core waits until no
+ * interrupt is active, and a guest that is frozen ends none.  What VFIO refuses
+ * afterwards is signalled by eventfd.
+ */
+static int kvm_vfio_forward_pm(struct notifier_block *pm, unsigned long event, void *data)
+{
+	struct kvm_vfio_forwards *forwards = container_of(pm, struct kvm_vfio_forwards, pm);
+	struct kvm_vfio_forward *f;
+
+	guard(mutex)(&forwards->lock);
+
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_SUSPEND_PREPARE:
+		forwards->asleep = true;
+		list_for_each_entry(f, &forwards->list, link)
+			kvm_vfio_forward_unregister(f);
+		break;
+	case PM_POST_HIBERNATION:
+	case PM_POST_SUSPEND:
+		forwards->asleep = false;
+		list_for_each_entry(f, &forwards->list, link)
+			if (!f->registered)
+				kvm_vfio_forward_register(f);
+		break;
+	}
+
+	return NOTIFY_DONE;
+}
+
 /**
  * kvm_vfio_forward_init - before the first one
  * @forwards: of a new kvm-vfio device
  *
- * Context: any.
+ * Context: process context, may sleep.
  */
 void kvm_vfio_forward_init(struct kvm_vfio_forwards *forwards)
 {
 	mutex_init(&forwards->lock);
 	INIT_LIST_HEAD(&forwards->list);
+	forwards->asleep = false;
+	forwards->pm.notifier_call = kvm_vfio_forward_pm;
+	register_pm_notifier(&forwards->pm);
 }
 
 /**
@@ -256,6 +302,9 @@ void kvm_vfio_forward_init(struct kvm_vfio_forwards *forwards)
 void kvm_vfio_forward_release(struct kvm_vfio_forwards *forwards)
 {
 	struct kvm_vfio_forward *f, *tmp;
+
+	/* Not under the lock, which the notifier takes. */
+	unregister_pm_notifier(&forwards->pm);
 
 	guard(mutex)(&forwards->lock);
 

@@ -5,15 +5,20 @@
 #include <linux/kvm_host.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 
 /**
  * struct kvm_vfio_forwards - the forwarded interrupts of a VM's kvm-vfio device
  * @lock: of @list; an interrupt is forwarded and given back under it
  * @list: of struct kvm_vfio_forward
+ * @pm: gives them back while the host sleeps
+ * @asleep: it does
  */
 struct kvm_vfio_forwards {
 	struct mutex lock;
 	struct list_head list;
+	struct notifier_block pm;
+	bool asleep;
 };
 
 #ifdef CONFIG_KVM_IRQ_FORWARD

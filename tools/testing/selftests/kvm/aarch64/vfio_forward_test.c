@@ -17,6 +17,7 @@
 #include "kvm_util.h"
 #include "level_vm.h"
 #include "processor.h"
+#include "test_module.h"
 #include "test_util.h"
 #include "vgic.h"
 
@@ -695,6 +696,98 @@ TEST_F(forward, host_affinity)
 	assert_works(f);
 }
 
+/* Others on the line would wait for the guest: there are none, and none can join. */
+static int join(int irq)
+{
+	char text[16];
+	int fd = open("/dev/shared_irq", O_WRONLY | O_CLOEXEC), err;
+
+	TEST_ASSERT(fd >= 0, "/dev/shared_irq: %s", strerror(errno));
+	snprintf(text, sizeof(text), "%d", irq);
+	if (write(fd, text, strlen(text)) > 0)
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+TEST_F(forward, shared)
+{
+	struct forward_vm *f = &self->f;
+	int irq = intx_irq(), other;
+
+	if (access("/dev/shared_irq", F_OK))
+		SKIP(return, "Needs shared_irq.ko");
+	other = join(irq);
+	TEST_ASSERT(other >= 0, "Joining: %s", strerror(errno));
+	ASSERT_ERRNO(EOPNOTSUPP, forward_irq(f, f->vfio.device, INTX, 0, GSI_LEVEL), "Shared");
+	assert_works(f);
+	close(other);
+
+	forward_ok(f);
+	ASSERT_ERRNO(EBUSY, join(irq) < 0 ? errno : 0, "Joining a forwarded one");
+	assert_works(f);
+	unforward_ok(f);
+
+	/* Shared when INTx is enabled: the eventfd is signalled. */
+	forward_ok(f);
+	ASSERT_ERRNO(0, disable_irqs(&f->vfio, INTX), "Disable");
+	other = join(irq);
+	TEST_ASSERT(other >= 0, "Joining: %s", strerror(errno));
+	unassign_ok(f->v.vm, f->fd, GSI_LEVEL);
+	use_intx(f);
+	assert_works(f);
+	unforward_ok(f);
+	close(other);
+	assert_works(f);
+}
+
+/* The device's own file, which isn't the device before it is bound. */
+TEST(device_file)
+{
+	struct forward_vm f = { .kvm_vfio = -1 };
+	struct kvm_vm *vm = create_irqchip_vm();
+	struct vfio vfio;
+
+	if (!open_edu_file(&vfio))
+		SKIP(return, "No file of the device's");
+	f.kvm_vfio = kvm_create_device(vm, KVM_DEV_TYPE_VFIO);
+	ASSERT_ERRNO(ENODEV, forward_irq(&f, vfio.device, INTX, 0, GSI_LEVEL), "Not bound");
+	close(f.kvm_vfio);
+	kvm_vm_free(vm);
+
+	bind_edu_file(&vfio);
+	forward_vm_init_with(&f, vfio);
+	use_intx(&f);
+	forward_ok(&f);
+	count_rounds(&f, true, 10);
+	unforward_ok(&f);
+	assert_works(&f);
+	forward_vm_free(&f);
+}
+
+/* The host sleeps with the interrupt wherever it is, short of switching itself off. */
+TEST_F_TIMEOUT(forward, host_sleeps, 120)
+{
+	struct forward_vm *f = &self->f;
+	enum where where;
+
+	if (!tell_kernel("/sys/power/pm_test", 0, "platform"))
+		SKIP(return, "The kernel can't try to sleep");
+	tell_kernel("/sys/module/suspend/parameters/pm_test_delay", 0, "1");
+
+	forward_ok(f);
+	for (where = IDLE; where <= IN_SERVICE; where++) {
+		uint64_t handled = f->edu->handled;
+
+		bring(f, where);
+		ASSERT_TOLD("/sys/power/state", 0, "freeze");
+		assert_brought(f, where, handled, "Awake");
+		count_rounds(f, true, 10);
+	}
+}
+
 /* Killed at any moment, while the device interrupts. */
 TEST_F_TIMEOUT(forward, killed, 300)
 {
@@ -730,5 +823,7 @@ TEST_F_TIMEOUT(forward, killed, 300)
 int main(int argc, char *argv[])
 {
 	irq_vm_begin();
+	/* Its test skips if the module can't be had. */
+	load_test_module("shared_irq");
 	return test_harness_run(argc, argv);
 }

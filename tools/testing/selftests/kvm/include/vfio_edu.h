@@ -16,6 +16,7 @@
 #define EDU_BAR_SIZE	0x100000
 
 struct vfio {
+	/* Or an iommufd. */
 	int container;
 	int group;
 	int device;
@@ -23,6 +24,9 @@ struct vfio {
 
 /* Returns false, with nothing open, if the machine or the kernel hasn't what it needs. */
 bool open_edu(struct vfio *vfio);
+/* By its own file rather than its group's; not yet bound, which comes second. */
+bool open_edu_file(struct vfio *vfio);
+void bind_edu_file(struct vfio *vfio);
 void close_edu(struct vfio *vfio);
 /* What VFIO has INTx do with an eventfd, -1 for none: 0, or the errno. */
 int set_intx(struct vfio *vfio, uint32_t action, int fd);

@@ -114,6 +114,42 @@ bool open_edu(struct vfio *vfio)
 	return true;
 }
 
+bool open_edu_file(struct vfio *vfio)
+{
+	char *name = find_edu(), path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir = NULL;
+
+	*vfio = (struct vfio) { -1, -1, -1 };
+	if (name && bind_edu(name)) {
+		snprintf(path, sizeof(path), PCI_DEVICES "/%s/vfio-dev", name);
+		dir = opendir(path);
+	}
+	free(name);
+	while (dir && vfio->device < 0 && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "vfio", 4))
+			continue;
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", entry->d_name);
+		vfio->device = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+	if (vfio->device >= 0)
+		vfio->container = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	return vfio->container >= 0;
+}
+
+void bind_edu_file(struct vfio *vfio)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.iommufd = vfio->container,
+	};
+
+	TEST_ASSERT(!ioctl(vfio->device, VFIO_DEVICE_BIND_IOMMUFD, &bind),
+		    "VFIO_DEVICE_BIND_IOMMUFD: %s", strerror(errno));
+}
+
 void close_edu(struct vfio *vfio)
 {
 	if (vfio->device >= 0)

@@ -35,6 +35,8 @@ struct forward_vm {
 
 /* Returns false if the machine hasn't the device. */
 bool forward_vm_init(struct forward_vm *f);
+/* With a device that is open. */
+void forward_vm_init_with(struct forward_vm *f, struct vfio vfio);
 void forward_vm_free(struct forward_vm *f);
 
 /* KVM_DEV_VFIO_DEVICE's attributes: 0, or the errno. */

@@ -43,11 +43,21 @@ static void guest_rounds(void)
 
 bool forward_vm_init(struct forward_vm *f)
 {
-	struct kvm_vm *vm;
+	struct vfio vfio;
 
 	*f = (struct forward_vm) { .fd = -1, .unmask = -1, .kvm_vfio = -1 };
 	if (!open_edu(&f->vfio))
 		return false;
+	vfio = f->vfio;
+	forward_vm_init_with(f, vfio);
+	return true;
+}
+
+void forward_vm_init_with(struct forward_vm *f, struct vfio vfio)
+{
+	struct kvm_vm *vm;
+
+	*f = (struct forward_vm) { .vfio = vfio };
 	f->regs = map_edu(&f->vfio);
 
 	irq_vm_init(&f->v);
@@ -60,7 +70,6 @@ bool forward_vm_init(struct forward_vm *f)
 	f->fd = new_eventfd();
 	f->unmask = new_eventfd();
 	f->kvm_vfio = kvm_create_device(vm, KVM_DEV_TYPE_VFIO);
-	return true;
 }
 
 void forward_vm_free(struct forward_vm *f)
