@@ -15,7 +15,7 @@
  * @asleep: it does
  */
 struct kvm_vfio_forwards {
-	struct mutex lock;
+	struct mutex lock; /* of list */
 	struct list_head list;
 	struct notifier_block pm;
 	bool asleep;

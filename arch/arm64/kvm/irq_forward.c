@@ -173,6 +173,7 @@ void kvm_arch_irq_forward_raise(struct kvm_irq_forward *forward)
  *
  * The timers' are private interrupts.
  * Context: @irq->irq_lock.
+ * Return: true if so.
  */
 bool vgic_irq_is_forwarded(struct vgic_irq *irq)
 {

@@ -5,41 +5,18 @@
  * The device is QEMU's edu, and its INTx an SPI.  Linux up to 6.12 and later can't do that;
  * the subtests of rounds have the same device by a level irqfd, to compare.
  */
-#include <linux/sizes.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/wait.h>
 
-#include "forward_vm.h"
-#include "gic.h"
-#include "gic_v3.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "level_vm.h"
-#include "processor.h"
 #include "test_module.h"
 #include "test_util.h"
-#include "vgic.h"
+#include "forward.h"
 
-#define INTID	(MIN_SPI + GSI_LEVEL)
 #define INTX	VFIO_PCI_INTX_IRQ_INDEX
 #define MSI	VFIO_PCI_MSI_IRQ_INDEX
-
-FIXTURE(forward) {
-	struct forward_vm f;
-};
-
-FIXTURE_SETUP(forward)
-{
-	if (!forward_vm_init(&self->f))
-		SKIP(return, "No edu device that vfio-pci takes");
-	use_intx(&self->f);
-}
-
-FIXTURE_TEARDOWN(forward)
-{
-	forward_vm_free(&self->f);
-}
 
 static int has_attr(int fd, uint64_t attr)
 {
@@ -217,31 +194,6 @@ TEST_F_TIMEOUT(forward, rounds_forwarded, 120)
 {
 	forward_ok(&self->f);
 	count_rounds(&self->f, true, rounds(10000));
-}
-
-/* The interrupt is where the step says when it is forwarded or given back. */
-enum where { IDLE, PENDING, IN_SERVICE };
-
-static void bring(struct forward_vm *f, enum where where)
-{
-	if (where == IDLE)
-		return;
-	edu_write(f, EDU_IRQ_RAISE, 1);
-	wait_for_line(&f->v, true);
-	if (where == IN_SERVICE)
-		run_into_irq(&f->v);
-}
-
-/* Each interrupt that the device has asserted is handled, once. */
-static void assert_brought(struct forward_vm *f, enum where where, uint64_t handled,
-			   const char *when)
-{
-	if (where != IDLE)
-		WAIT_FOR((pass(&f->v), f->edu->handled == handled + 1),
-			 "%s: not handled, %d", when, where);
-	assert_works(f);
-	assert_works(f);
-	TEST_ASSERT(!f->edu->spurious, "%s: %lu were spurious", when, f->edu->spurious);
 }
 
 TEST_F(forward, switch_at_any_moment)
@@ -488,214 +440,6 @@ TEST_F(forward, vm_closed_first)
 	WAIT_FOR(take(f->fd), "The eventfd isn't signalled");
 }
 
-/* The guest writes the distributor's registers of the SPI, with work(). */
-static void guest_pend(void)
-{
-	gic_irq_set_pending(INTID);
-}
-
-static void guest_pend_and_clear(void)
-{
-	gic_irq_set_pending(INTID);
-	gic_irq_clear_pending(INTID);
-}
-
-static void guest_clear_pending(void)
-{
-	gic_irq_clear_pending(INTID);
-}
-
-static void guest_activate(void)
-{
-	gic_irq_set_active(INTID);
-	gic_irq_clear_active(INTID);
-}
-
-static void guest_disable(void)
-{
-	gic_irq_disable(INTID);
-	gic_irq_enable(INTID);
-}
-
-TEST_F(forward, guest_writes)
-{
-	static void (* const writes[])(void) = {
-		guest_pend, guest_pend_and_clear, guest_clear_pending, guest_activate,
-		guest_disable,
-	};
-	struct forward_vm *f = &self->f;
-	int i, asserted;
-
-	forward_ok(f);
-	for (i = 0; i < ARRAY_SIZE(writes); i++) {
-		for (asserted = 0; asserted <= 1; asserted++) {
-			uint64_t handled = f->edu->handled;
-
-			if (asserted)
-				bring(f, PENDING);
-			do_work(&f->v, writes[i]);
-			if (asserted)
-				WAIT_FOR((pass(&f->v), f->edu->handled == handled + 1),
-					 "%d: not handled", i);
-			pass(&f->v);
-			/* What the guest has made pending itself finds nothing. */
-			f->edu->spurious = 0;
-			assert_works(f);
-		}
-	}
-}
-
-/* User space takes away what the guest has in service, as a VMM does that resets it. */
-static void write_dist(struct forward_vm *f, uint32_t reg)
-{
-	uint32_t value = BIT(INTID % 32);
-
-	kvm_device_attr_set(f->v.arch.gic_fd, KVM_DEV_ARM_VGIC_GRP_DIST_REGS,
-			    reg + INTID / 32 * 4, &value);
-}
-
-static void guest_forget(void)
-{
-	/* Out of the handler without an EOI; the priority drops. */
-	gic_set_eoi_split(true);
-	gic_set_eoi(INTID);
-	gic_set_eoi_split(false);
-}
-
-TEST_F(forward, vmm_resets_the_guest)
-{
-	struct forward_vm *f = &self->f;
-	void *ack = f->v.guest->ack;
-	uint32_t level = 0;
-
-	forward_ok(f);
-	/* In service: the guest never deactivates it. */
-	edu_write(f, EDU_IRQ_RAISE, 1);
-	WRITE_ONCE(f->v.guest->ack, guest_forget);
-	wait_for_irqs(&f->v, VECTOR, 1);
-	WRITE_ONCE(f->v.guest->ack, ack);
-	TEST_ASSERT(in_service(&f->v), "Not in service");
-	edu_write(f, EDU_IRQ_ACK, ~0);
-	write_dist(f, GICD_ICACTIVER);
-	TEST_ASSERT(!in_service(&f->v), "Still in service");
-	assert_works(f);
-
-	/* Pending: user space lowers the line. */
-	bring(f, PENDING);
-	edu_write(f, EDU_IRQ_ACK, ~0);
-	kvm_device_attr_set(f->v.arch.gic_fd, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO,
-			    VGIC_LEVEL_INFO_LINE_LEVEL << KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT |
-			    INTID / 32 * 32, &level);
-	assert_works(f);
-}
-
-/* A VM that is saved has its interrupts given back, and forwards them when restored. */
-TEST_F(forward, restored_in_service)
-{
-	struct forward_vm *f = &self->f;
-	uint64_t handled = f->edu->handled;
-
-	forward_ok(f);
-	bring(f, IN_SERVICE);
-	unforward_ok(f);
-	TEST_ASSERT(in_service(&f->v), "Not saved as in service");
-	write_dist(f, GICD_ICACTIVER);
-	write_dist(f, GICD_ISACTIVER);
-	forward_ok(f);
-	TEST_ASSERT(in_service(&f->v), "Not restored as in service");
-	assert_brought(f, IN_SERVICE, handled, "Restored");
-
-	/* The same while it is forwarded. */
-	handled = f->edu->handled;
-	bring(f, IN_SERVICE);
-	write_dist(f, GICD_ICACTIVER);
-	write_dist(f, GICD_ISACTIVER);
-	assert_brought(f, IN_SERVICE, handled, "Restored while forwarded");
-}
-
-/* The guest has it sent to another vCPU. */
-#define IROUTER	(*(volatile uint64_t *)(GICD_BASE_GPA + GICD_IROUTER + INTID * 8))
-
-static void guest_route_to_1(void)
-{
-	IROUTER = 1;
-}
-
-static void guest_route_to_0(void)
-{
-	IROUTER = 0;
-}
-
-TEST_F(forward, guest_affinity)
-{
-	struct forward_vm *f = &self->f;
-	struct irq_vm other = irq_vm_add_vcpu(&f->v);
-	int i;
-
-	forward_ok(f);
-	for (i = 0; i < 10; i++) {
-		uint64_t handled = f->edu->handled;
-
-		if (i % 2)
-			bring(f, PENDING);
-		do_work(&f->v, guest_route_to_1);
-		if (!(i % 2))
-			edu_write(f, EDU_IRQ_RAISE, 1);
-		WAIT_FOR((pass(&other), f->edu->handled == handled + 1),
-			 "Not handled by the second vCPU");
-		do_work(&f->v, guest_route_to_0);
-		assert_works(f);
-	}
-}
-
-/* The vCPU's thread moves from one of the host's processors to another. */
-static void *move_thread(void *arg)
-{
-	struct toggler *t = arg;
-	cpu_set_t cpus;
-
-	while (!READ_ONCE(t->stop)) {
-		CPU_ZERO(&cpus);
-		CPU_SET(t->times++ % sysconf(_SC_NPROCESSORS_ONLN), &cpus);
-		/* The harness' process for this subtest has the vCPU in its first thread. */
-		sched_setaffinity(getpid(), sizeof(cpus), &cpus);
-		usleep(1000);
-	}
-	return NULL;
-}
-
-TEST_F_TIMEOUT(forward, vcpu_moves, 120)
-{
-	struct toggler t = { .f = &self->f };
-	const uint64_t nr = rounds(5000);
-
-	forward_ok(&self->f);
-	pthread_create(&t.thread, NULL, move_thread, &t);
-	do_rounds(&self->f, nr);
-	WRITE_ONCE(t.stop, true);
-	pthread_join(t.thread, NULL);
-	assert_handled(&self->f, nr, 0);
-}
-
-/*
- * The host's interrupt stays where it is: an interrupt that came on another processor before
- * its handler has ended would be dropped, and the guest would wait for it for ever.
- */
-TEST_F(forward, host_affinity)
-{
-	struct forward_vm *f = &self->f;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity", intx_irq());
-	ASSERT_TOLD(path, 0, "1");
-	forward_ok(f);
-	TEST_ASSERT(!tell_kernel(path, 0, "3"), "A forwarded interrupt can be moved");
-	assert_works(f);
-	unforward_ok(f);
-	ASSERT_TOLD(path, 0, "3");
-	assert_works(f);
-}
-
 /* Others on the line would wait for the guest: there are none, and none can join. */
 static int join(int irq)
 {
@@ -786,6 +530,71 @@ TEST_F_TIMEOUT(forward, host_sleeps, 120)
 		assert_brought(f, where, handled, "Awake");
 		count_rounds(f, true, 10);
 	}
+}
+
+/* The thread's @nth allocation or copy from now on is to fail, 0 for none. */
+static void fail_nth(int fd, int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", nth);
+
+	/* The failure may hit the copy of this number, once. */
+	while (pwrite(fd, text, len, 0) != len)
+		TEST_ASSERT(errno == EFAULT, "fail-nth: %s", strerror(errno));
+}
+
+/* Has one failed since?  None does from now on. */
+static bool has_failed(int fd)
+{
+	char text[16] = { };
+	bool failed = false;
+
+	/* Or that of the answer. */
+	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+		failed = !atoi(text);
+	else
+		TEST_ASSERT(errno == EFAULT, "fail-nth: %s", strerror(errno));
+	fail_nth(fd, 0);
+	return failed;
+}
+
+TEST_F(forward, failing)
+{
+	struct forward_vm *f = &self->f;
+	int fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC), nth, err;
+
+	if (fd < 0)
+		SKIP(return, "The kernel has no fault injection");
+	ASSERT_TOLD("/sys/kernel/debug/failslab/ignore-gfp-wait", 0, "N");
+
+	for (nth = 1; ; nth++) {
+		fail_nth(fd, nth);
+		err = forward_irq(f, f->vfio.device, INTX, 0, GSI_LEVEL);
+		if (!has_failed(fd))
+			break;
+		TEST_ASSERT(err == ENOMEM || err == EFAULT, "%d: %s", nth, strerror(err));
+		ASSERT_ERRNO(ENOENT, unforward_irq(f, f->vfio.device, INTX, 0, GSI_LEVEL),
+			     "%d: forwarded", nth);
+		assert_works(f);
+	}
+	ASSERT_ERRNO(0, err, "Without a failure");
+	TEST_ASSERT(nth > 2, "Only %d steps could fail", nth - 1);
+	assert_works(f);
+	close(fd);
+
+	/* To give it back nothing is needed but the copy of its name. */
+	fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	for (nth = 1; ; nth++) {
+		fail_nth(fd, nth);
+		err = unforward_irq(f, f->vfio.device, INTX, 0, GSI_LEVEL);
+		if (!has_failed(fd))
+			break;
+		ASSERT_ERRNO(EFAULT, err, "%d: give it back", nth);
+		assert_works(f);
+	}
+	ASSERT_ERRNO(0, err, "Without a failure");
+	assert_works(f);
+	close(fd);
 }
 
 /* Killed at any moment, while the device interrupts. */

@@ -25,7 +25,7 @@ struct edu_guest {
 struct forward_vm {
 	struct irq_vm v;
 	struct vfio vfio;
-	volatile uint8_t *regs;
+	void *regs;
 	struct edu_guest *edu;
 	/* INTx' eventfd, that by which VFIO unmasks it, and kvm-vfio's descriptor. */
 	int fd;
@@ -59,5 +59,13 @@ void do_rounds(struct forward_vm *f, uint64_t nr);
 void assert_handled(struct forward_vm *f, uint64_t nr, uint64_t spurious);
 /* One more interrupt, raised without the guest, is handled once. */
 void assert_works(struct forward_vm *f);
+
+/* Where an interrupt is when something happens to it. */
+enum where { IDLE, PENDING, IN_SERVICE };
+
+void bring(struct forward_vm *f, enum where where);
+/* What the device has asserted since @handled is handled, once, and none was spurious. */
+void assert_brought(struct forward_vm *f, enum where where, uint64_t handled,
+		    const char *when);
 
 #endif /* SELFTEST_KVM_FORWARD_VM_H */

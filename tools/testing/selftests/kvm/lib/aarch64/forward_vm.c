@@ -4,10 +4,11 @@
 
 #include "forward_vm.h"
 #include "gic.h"
+#include "level_vm.h"
 #include "processor.h"
 
 #define EDU_GPA		(5ull << 30)
-#define EDU_REG(_reg)	((volatile void *)(EDU_GPA + (_reg)))
+#define EDU_REG(_reg)	((void *)(EDU_GPA + (_reg)))
 #define EDU_SLOT	7
 
 static struct edu_guest edu_guest;
@@ -63,7 +64,7 @@ void forward_vm_init_with(struct forward_vm *f, struct vfio vfio)
 	irq_vm_init(&f->v);
 	vm = f->v.vm;
 	f->edu = addr_gva2hva(vm, (uint64_t)&edu_guest);
-	vm_set_user_memory_region(vm, EDU_SLOT, 0, EDU_GPA, vm->page_size, (void *)f->regs);
+	vm_set_user_memory_region(vm, EDU_SLOT, 0, EDU_GPA, vm->page_size, f->regs);
 	virt_pg_map(vm, EDU_GPA, EDU_GPA);
 	WRITE_ONCE(f->v.guest->ack, guest_handle);
 
@@ -79,7 +80,7 @@ void forward_vm_free(struct forward_vm *f)
 	if (f->v.vm)
 		irq_vm_free(&f->v);
 	if (f->regs)
-		munmap((void *)f->regs, EDU_BAR_SIZE);
+		munmap(f->regs, EDU_BAR_SIZE);
 	close_edu(&f->vfio);
 	if (f->fd >= 0)
 		close(f->fd);
@@ -132,12 +133,12 @@ void use_intx(struct forward_vm *f)
 
 void edu_write(struct forward_vm *f, uint32_t reg, uint32_t value)
 {
-	*(volatile uint32_t *)(f->regs + reg) = value;
+	writel(value, f->regs + reg);
 }
 
 uint32_t edu_read(struct forward_vm *f, uint32_t reg)
 {
-	return *(volatile uint32_t *)(f->regs + reg);
+	return readl(f->regs + reg);
 }
 
 void do_rounds(struct forward_vm *f, uint64_t nr)
@@ -166,4 +167,25 @@ void assert_works(struct forward_vm *f)
 	assert_handled(f, handled + 1, spurious);
 	TEST_ASSERT(!edu_read(f, EDU_IRQ_STATUS), "The device still interrupts");
 	assert_irqs(&f->v, VECTOR, irqs(&f->v, VECTOR));
+}
+
+void bring(struct forward_vm *f, enum where where)
+{
+	if (where == IDLE)
+		return;
+	edu_write(f, EDU_IRQ_RAISE, 1);
+	wait_for_line(&f->v, true);
+	if (where == IN_SERVICE)
+		run_into_irq(&f->v);
+}
+
+void assert_brought(struct forward_vm *f, enum where where, uint64_t handled,
+		    const char *when)
+{
+	if (where != IDLE)
+		WAIT_FOR((pass(&f->v), f->edu->handled == handled + 1),
+			 "%s: not handled, %d", when, where);
+	assert_works(f);
+	assert_works(f);
+	TEST_ASSERT(!f->edu->spurious, "%s: %lu were spurious", when, f->edu->spurious);
 }
