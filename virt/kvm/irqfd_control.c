@@ -38,6 +38,7 @@
 #include <linux/wait_bit.h>
 
 #include "irqfd.h"
+#include "irqfd_keep.h"
 
 #define BITS_AT_ONCE	64
 
@@ -132,7 +133,8 @@ static void irqfd_control_begin(struct file *file, wait_queue_head_t *wqh,
 	} else if (kvm_irqfd_is_busy(irqfd)) {
 		c->ret = -EAGAIN;
 		c->wqh = wqh;
-	} else if (irqfd->resamplefd) {
+	} else if (irqfd->resamplefd ||
+		   (c->op == KVM_IRQFD_CONTROL_MOVE && !kvm_irqfd_can_go_to(irqfd, c->gsi))) {
 		c->ret = -EINVAL;
 	} else {
 		c->ret = 0;

@@ -23,6 +23,18 @@ static inline bool kvm_irqfd_can_keep(const struct kvm_irqfd *args)
 }
 
 /**
+ * kvm_irqfd_can_go_to - may an irqfd be moved to a GSI?
+ * @irqfd: the irqfd
+ * @gsi: the GSI
+ *
+ * Return: false if @irqfd couldn't be ended by @gsi when its eventfd has been closed.
+ */
+static inline bool kvm_irqfd_can_go_to(const struct kvm_kernel_irqfd *irqfd, u32 gsi)
+{
+	return !irqfd->keep || gsi < KVM_MAX_IRQ_ROUTES;
+}
+
+/**
  * kvm_irqfd_unlisten - the counterpart of kvm_irqfd_listen()
  * @irqfd: an irqfd, with or without KVM_IRQFD_FLAG_KEEP
  *

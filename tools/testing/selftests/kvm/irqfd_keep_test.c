@@ -280,6 +280,28 @@ TEST_F(vm, masked)
 	assert_irqs(&self->v, VECTOR, 0);
 }
 
+/* A move takes it to another GSI's, but not to where it couldn't be found. */
+TEST_F(vm, moved)
+{
+	int fd = new_eventfd();
+
+	require_irqfd_control();
+	assign_kept_ok(self->v.vm, fd, GSI_MSI2);
+	assign_bell(self->v.vm, fd);
+	ASSERT_ERRNO(EINVAL, control(self->v.vm, KVM_IRQFD_CONTROL_MOVE, fd, INT32_MAX, NULL),
+		     "A GSI without routes");
+	ASSERT_ERRNO(EINVAL, control(self->v.vm, KVM_IRQFD_CONTROL_MOVE, fd, UINT32_MAX, NULL),
+		     "The last GSI");
+	move_ok(self->v.vm, fd, GSI_MSI);
+	close(fd);
+	assert_ring_interrupts(&self->v);
+	unassign_kept_ok(self->v.vm, GSI_MSI2);
+	assert_ring_interrupts(&self->v);
+	unassign_kept_ok(self->v.vm, GSI_MSI);
+	assert_ring_is_lost(&self->v);
+	wait_for_ends(&self->v, 0);
+}
+
 /* The VM goes first, and its producers with it. */
 TEST_F(vm, vm_closed_first)
 {
