@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fuzzer's KVM_EVENTFD_BATCH: assigns, deassigns and moves of iosignalfds, of which
- * some can't be done.
+ * The fuzzer's KVM_EVENTFD_BATCH: assigns, deassigns and moves of iosignalfds, assigns and
+ * deassigns of irqfds, of which some can't be done.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,13 +16,20 @@
 
 /* An operation, and what it comes to. */
 struct op {
-	enum { ASSIGN, DEASSIGN, MOVE } kind;
+	enum { ASSIGN, DEASSIGN, CLEAR, MOVE, TIE, UNTIE, NR_KINDS } kind;
 	struct reg reg;		/* what user space passes */
 	struct fd *fd;
 	uint64_t to;
 	bool to_pio;
-	struct reg *taken;	/* what it takes away */
+	struct reg *taken;	/* what a move takes away */
+	/* An irqfd's, where the eventfd is the descriptor's. */
+	uint32_t gsi, flags;
+	bool ends;		/* the eventfd has that irqfd, and it ends */
+	bool held;		/* it leaves a pending event to its successor */
 };
+
+/* What each registration is taken away by, NULL for those that stay. */
+static const struct op *takers[NR_REGS];
 
 static bool can_batch(void)
 {
@@ -48,10 +55,33 @@ static void choose_old(struct vm *vm, struct op *op)
 	op->reg.event = op->fd->event;
 }
 
+static void choose_irqfd(struct vm *vm, struct op *op)
+{
+	struct event *event;
+
+	op->fd = some_fd();
+	op->gsi = some_gsi();
+	if (op->kind == TIE) {
+		op->flags = some_irqfd_flags();
+		return;
+	}
+	event = op->fd->event;
+	if (event && event->vm == vm && !one_in(6))
+		op->gsi = event->gsi;
+	op->flags = KVM_IRQFD_FLAG_DEASSIGN;
+	/* By the GSI alone, which a batch can't. */
+	if (one_in(20) && keep_ends())
+		op->flags |= KVM_IRQFD_FLAG_KEEP;
+}
+
 static void choose(struct vm *vm, struct op *op)
 {
-	*op = (struct op) { .kind = rnd(3) };
+	*op = (struct op) { .kind = rnd(NR_KINDS) };
 
+	if (op->kind == TIE || op->kind == UNTIE) {
+		choose_irqfd(vm, op);
+		return;
+	}
 	if (op->kind != ASSIGN) {
 		choose_old(vm, op);
 		op->to_pio = one_in(2);
@@ -67,6 +97,14 @@ static void choose(struct vm *vm, struct op *op)
 	}
 }
 
+static struct kvm_eventfd_op to_irqfd_op(const struct op *op)
+{
+	return (struct kvm_eventfd_op) {
+		.op = KVM_EVENTFD_OP_IRQFD,
+		.irqfd = { .fd = op->fd->fd, .gsi = op->gsi, .flags = op->flags },
+	};
+}
+
 static struct kvm_eventfd_op to_op(const struct op *op)
 {
 	struct kvm_eventfd_op to = {
@@ -78,8 +116,12 @@ static struct kvm_eventfd_op to_op(const struct op *op)
 		},
 	};
 
-	if (op->kind == DEASSIGN)
+	if (op->kind == TIE || op->kind == UNTIE)
+		return to_irqfd_op(op);
+	if (op->kind == DEASSIGN || op->kind == CLEAR)
 		to.io.flags |= KVM_IOSIGNALFD_FLAG_DEASSIGN;
+	if (op->kind == CLEAR)
+		to.io.flags |= KVM_IOSIGNALFD_FLAG_ANY_FD;
 	if (op->kind == MOVE) {
 		to.to_addr = op->to;
 		to.to_flags = op->to_pio ? KVM_IOSIGNALFD_FLAG_PIO : 0;
@@ -101,29 +143,46 @@ static struct reg result(const struct op *op)
 	return reg;
 }
 
-static bool is_taken(const struct op *ops, unsigned int nr, const struct reg *reg)
+/* All registrations of these writes; without a wildcard, those of any value. */
+static int take_all(struct vm *vm, const struct op *op)
 {
-	unsigned int i;
+	struct reg all = op->reg;
+	bool wildcard = false;
+	bool any = false;
+	int i;
 
-	for (i = 0; i < nr; i++)
-		if (ops[i].taken == reg)
-			return true;
-	return false;
+	for (i = 0; i < NR_REGS; i++)
+		wildcard |= !takers[i] && !vm->regs[i].match &&
+			    same_writes(&vm->regs[i], &op->reg);
+	for (i = 0; i < NR_REGS; i++) {
+		if (!op->reg.match && !wildcard) {
+			all.match = vm->regs[i].match;
+			all.value = vm->regs[i].value;
+		}
+		if (takers[i] || !same_writes(&vm->regs[i], &all))
+			continue;
+		takers[i] = op;
+		any = true;
+	}
+	return any ? 0 : ENOENT;
 }
 
-static int take_away(struct vm *vm, struct op *ops, unsigned int i)
+static int take_away(struct vm *vm, struct op *op)
 {
-	struct op *op = &ops[i];
-	struct reg *reg;
+	int i;
 
+	if (op->kind == CLEAR)
+		return take_all(vm, op);
 	if (fd_error(op->fd))
 		return fd_error(op->fd);
-	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
-		if (!is_taken(ops, i, reg) && same_writes(reg, &op->reg) &&
-		    reg->event == op->reg.event)
+	for (i = 0; i < NR_REGS; i++)
+		if (!takers[i] && same_writes(&vm->regs[i], &op->reg) &&
+		    vm->regs[i].event == op->reg.event)
 			break;
-	if (reg < vm->regs + NR_REGS && reg->post == op->reg.post)
-		op->taken = reg;
+	if (i < NR_REGS && vm->regs[i].post == op->reg.post) {
+		takers[i] = op;
+		op->taken = &vm->regs[i];
+	}
 	return op->taken ? 0 : ENOENT;
 }
 
@@ -131,8 +190,7 @@ static int take_away(struct vm *vm, struct op *ops, unsigned int i)
  * What an assign, or a move's new place, fails with.  A registration whose eventfd is closed
  * makes room; if there is such a one, @unsure is set.
  */
-static int put(struct vm *vm, const struct op *ops, unsigned int nr, unsigned int i,
-	       bool *unsure)
+static int put(struct vm *vm, const struct op *ops, unsigned int i, bool *unsure)
 {
 	struct reg reg = result(&ops[i]), other;
 	bool exists = false;
@@ -141,13 +199,13 @@ static int put(struct vm *vm, const struct op *ops, unsigned int nr, unsigned in
 	if (ops[i].kind == ASSIGN && (fd_error(ops[i].fd) || (!reg.len && reg.match)))
 		return !reg.len && reg.match ? EINVAL : fd_error(ops[i].fd);
 	for (j = 0; j < NR_REGS; j++) {
-		if (is_taken(ops, nr, &vm->regs[j]) || !excludes(&vm->regs[j], &reg))
+		if (takers[j] || !excludes(&vm->regs[j], &reg))
 			continue;
-		exists |= !!vm->regs[j].event->files;
-		*unsure |= !vm->regs[j].event->files;
+		exists |= is_heard(vm->regs[j].event);
+		*unsure |= !is_heard(vm->regs[j].event);
 	}
 	for (j = 0; j < i; j++) {
-		if (ops[j].kind == DEASSIGN)
+		if (ops[j].kind != ASSIGN && ops[j].kind != MOVE)
 			continue;
 		other = result(&ops[j]);
 		exists |= excludes(&other, &reg);
@@ -155,36 +213,137 @@ static int put(struct vm *vm, const struct op *ops, unsigned int nr, unsigned in
 	return exists ? EEXIST : 0;
 }
 
+/* One that the eventfd doesn't have, or that another operation ends, is no error. */
+static int untie(struct vm *vm, struct op *ops, unsigned int i)
+{
+	struct event *event = ops[i].fd->event;
+	unsigned int j;
+
+	if (fd_error(ops[i].fd))
+		return fd_error(ops[i].fd);
+	for (j = 0; j < i; j++)
+		if (ops[j].ends && ops[j].fd->event == event)
+			return 0;
+	ops[i].ends = event->vm == vm && event->gsi == ops[i].gsi;
+	return 0;
+}
+
+/* The operation that ends the eventfd's irqfd, or NULL. */
+static struct op *end_of(struct op *ops, unsigned int nr, const struct event *event)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (ops[i].ends && ops[i].fd->event == event)
+			return &ops[i];
+	return NULL;
+}
+
+/* The operation before @i that assigns the eventfd, or NULL. */
+static const struct op *tie_of(const struct op *ops, unsigned int i,
+			       const struct event *event)
+{
+	unsigned int j;
+
+	for (j = 0; j < i; j++)
+		if (ops[j].kind == TIE && ops[j].fd->event == event)
+			return &ops[j];
+	return NULL;
+}
+
+static int tie(struct vm *vm, struct op *ops, unsigned int nr, unsigned int i)
+{
+	bool possible = vm->tiny.irqchip != CHIP_NONE && can_keep(ops[i].flags, ops[i].gsi);
+	struct event *event = ops[i].fd->event;
+	bool has_one;
+
+	if (possible && fd_error(ops[i].fd))
+		return fd_error(ops[i].fd);
+	has_one = possible && (tie_of(ops, i, event) || (event->vm && !end_of(ops, nr, event)));
+	return !possible ? EINVAL : has_one ? EBUSY : 0;
+}
+
+enum pass { LOAD, TAKE_IRQFDS, PUT_IRQFDS, TAKE, PUT, NR_PASSES };
+
+static int do_pass(struct vm *vm, struct op *ops, unsigned int nr, unsigned int i,
+		   enum pass pass, bool *unsure)
+{
+	struct op *op = &ops[i];
+
+	switch (op->kind) {
+	case TIE:
+		return pass == PUT_IRQFDS ? tie(vm, ops, nr, i) : 0;
+	case UNTIE:
+		if (pass == LOAD)
+			return op->flags & KVM_IRQFD_FLAG_KEEP ? EINVAL : 0;
+		return pass == TAKE_IRQFDS ? untie(vm, ops, i) : 0;
+	default:
+		if (pass == TAKE && op->kind != ASSIGN)
+			return take_away(vm, op);
+		if (pass == PUT && (op->kind == ASSIGN || op->kind == MOVE))
+			return put(vm, ops, i, unsure);
+		return 0;
+	}
+}
+
 /* The errno, and in @nr the index of the first operation that can't be done. */
 static int judge(struct vm *vm, struct op *ops, unsigned int *nr, bool *unsure)
 {
 	unsigned int all = *nr, i;
 	int ret = 0, err;
+	enum pass pass;
 
-	for (i = 0; i < *nr; i++) {
-		err = ops[i].kind == ASSIGN ? 0 : take_away(vm, ops, i);
-		if (err) {
-			ret = err;
-			*nr = i;
-		}
-	}
-	for (i = 0; i < *nr; i++) {
-		err = ops[i].kind == DEASSIGN ? 0 : put(vm, ops, all, i, unsure);
-		if (err) {
-			ret = err;
-			*nr = i;
+	memset(takers, 0, sizeof(takers));
+	for (pass = 0; pass < NR_PASSES; pass++) {
+		for (i = 0; i < *nr; i++) {
+			err = do_pass(vm, ops, all, i, pass, unsure);
+			if (err) {
+				ret = err;
+				*nr = i;
+			}
 		}
 	}
 	return ret;
+}
+
+/* Of an irqfd that has a successor the count is left to that, and what is pending. */
+static void carry_out_end(struct op *ops, unsigned int nr, struct op *op)
+{
+	struct event *event = op->fd->event;
+
+	op->held = event->held;
+	end_irqfd(event);
+	if (tie_of(ops, nr, event))
+		return;
+	take(event);
+	event->stirs++;
+}
+
+static void carry_out_irqfds(struct vm *vm, struct op *ops, unsigned int nr)
+{
+	const struct op *end;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (ops[i].ends)
+			carry_out_end(ops, nr, &ops[i]);
+	for (i = 0; i < nr; i++) {
+		if (ops[i].kind != TIE)
+			continue;
+		end = end_of(ops, nr, ops[i].fd->event);
+		begin_irqfd(ops[i].fd->event, vm, ops[i].gsi, ops[i].flags |
+			    (end && end->held ? KVM_IRQFD_FLAG_PENDING : 0), NULL);
+	}
 }
 
 static void carry_out(struct vm *vm, struct op *ops, unsigned int nr)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
-		if (ops[i].kind == DEASSIGN)
-			drop_reg(ops[i].taken);
+	for (i = 0; i < NR_REGS; i++)
+		if (takers[i] && takers[i]->kind != MOVE)
+			drop_reg(&vm->regs[i]);
+	carry_out_irqfds(vm, ops, nr);
 	for (i = 0; i < nr; i++) {
 		if (ops[i].kind == MOVE) {
 			*ops[i].taken = result(&ops[i]);
@@ -198,7 +357,7 @@ static void carry_out(struct vm *vm, struct op *ops, unsigned int nr)
 void do_batch(void)
 {
 	unsigned int nr = 1 + rnd(NR_OPS), at = nr, room = 0, i;
-	static const char * const names[] = { "assign", "deassign", "move" };
+	static const char * const names[] = { "assign", "deassign", "deassign any", "move" };
 	struct kvm_eventfd_op args[NR_OPS];
 	struct kvm_eventfd_batch batch = {
 		.size = sizeof(batch), .op_size = sizeof(args[0]),
@@ -206,7 +365,7 @@ void do_batch(void)
 	};
 	struct vm *vm = some_vm();
 	struct op ops[NR_OPS];
-	bool unsure = false;
+	bool unsure = false, ends = false, level = false;
 	int ret, want;
 
 	for (i = 0; i < NR_REGS; i++)
@@ -222,8 +381,17 @@ void do_batch(void)
 	if (unsure)
 		return;
 
-	for (i = 0; i < nr; i++)
-		say_reg(names[ops[i].kind], vm, ops[i].fd, &ops[i].reg);
+	for (i = 0; i < nr; i++) {
+		if (ops[i].kind == TIE || ops[i].kind == UNTIE)
+			say("VM %zd: irqfd %zd, GSI %u, flags %#x", vm - vms,
+			    ops[i].fd - fds, ops[i].gsi, ops[i].flags);
+		else
+			say_reg(names[ops[i].kind], vm, ops[i].fd, &ops[i].reg);
+		ends |= !want && ops[i].ends;
+		level |= ops[i].ends && ops[i].fd->event->resamples;
+	}
+	if (level)
+		settle(vm);
 	say("VM %zd: these %u at once", vm - vms, nr);
 	ret = ioctl(vm->tiny.fd, KVM_EVENTFD_BATCH, &batch);
 	expect("KVM_EVENTFD_BATCH", ret, want);
@@ -231,4 +399,6 @@ void do_batch(void)
 		wrong("operation %u failed instead of %u", batch.failed, at);
 	if (!want)
 		carry_out(vm, ops, nr);
+	if (ends)
+		settle(vm);
 }

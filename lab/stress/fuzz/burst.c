@@ -22,6 +22,9 @@
 /* Has a route in each table, to one of two vectors. */
 #define STEADY_GSI	(NR_GSIS - 1)
 #define STEADY_VECTOR	MSI_VECTOR(STEADY_GSI)
+/* Has the same route in each table. */
+#define KEPT_GSI	(NR_GSIS - 2)
+#define KEPT_PORT	(NO_PORT + 8)
 
 /* A registration that threads assign and deassign; its eventfd is fixed. */
 struct key {
@@ -38,6 +41,11 @@ static struct burst {
 	int victim;		/* an eventfd that is closed for good */
 	int irqfd;
 	int steady;		/* the eventfd of an irqfd that always has a route */
+	/* An eventfd that is closed, with an irqfd and a doorbell that are left or end. */
+	int kept;
+	bool kept_hangup;	/* the doorbell has HANGUP */
+	/* When both are taken away: not in this burst if it isn't below BURST_OPS. */
+	int end_kept, end_bell;
 	uint64_t seed;
 	atomic_uint exits;
 	atomic_int bad;
@@ -101,6 +109,7 @@ static void *burst_closer(void *arg)
 			if (write(burst.victim, &one, sizeof(one)) < 0)
 				burst_error("write", errno);
 			close(burst.victim);
+			close(burst.kept);
 		}
 	}
 	return NULL;
@@ -111,12 +120,13 @@ static int burst_reroute(void)
 	struct tiny_routes routes = {};
 	uint32_t gsi;
 
-	for (gsi = 0; gsi < STEADY_GSI; gsi++) {
+	for (gsi = 0; gsi < KEPT_GSI; gsi++) {
 		if (gsi < NR_PINS && one_in(2))
 			tiny_route_pin(&routes, gsi, one_in(2));
 		else if (one_in(2))
 			tiny_route_msi(&routes, gsi);
 	}
+	tiny_route_msi(&routes, KEPT_GSI);
 	tiny_route_msi(&routes, STEADY_GSI);
 	routes.entries[routes.head.nr - 1].u.msi.data = STEADY_VECTOR + rnd(2);
 	/* The others' routes stay then. */
@@ -161,7 +171,7 @@ static void *burst_interrupter(void *arg)
 	burst_seed((intptr_t)arg);
 	for (i = 0; i < BURST_OPS; i++) {
 		struct kvm_irqfd_control_one moved = { .fd = burst.irqfd };
-		uint32_t gsi = rnd(STEADY_GSI);
+		uint32_t gsi = rnd(KEPT_GSI);
 		uint64_t one = 1;
 
 		switch (rnd(7)) {
@@ -194,6 +204,35 @@ static void *burst_interrupter(void *arg)
 	return NULL;
 }
 
+static int end_kept_irqfds(void)
+{
+	return tiny_irqfd(burst.vm.fd, KVM_IRQFD_CLOSED, KEPT_GSI,
+			  KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_KEEP, -1);
+}
+
+static int end_kept_bell(void)
+{
+	return tiny_iosignalfd(burst.vm.fd, -1, KEPT_PORT, 4, KVM_IOSIGNALFD_FLAG_PIO |
+			       KVM_IOSIGNALFD_FLAG_DEASSIGN | KVM_IOSIGNALFD_FLAG_ANY_FD, 0);
+}
+
+/* Ends what keeps the closed eventfd's irqfd, and that irqfd. */
+static void *burst_ender(void *arg)
+{
+	int i;
+
+	burst_seed((intptr_t)arg);
+	for (i = 0; keep_ends() && i < BURST_OPS; i++) {
+		if (i >= burst.end_kept && end_kept_irqfds())
+			burst_error("deassign of what is closed", errno);
+		if (i == burst.end_bell && end_kept_bell() &&
+		    (errno != ENOENT || !burst.kept_hangup))
+			burst_error("deassign of a closed eventfd's", errno);
+		sched_yield();
+	}
+	return NULL;
+}
+
 static void *burst_vcpu(void *arg)
 {
 	struct outcome o;
@@ -207,6 +246,8 @@ static void *burst_vcpu(void *arg)
 				 one_in(2) ? reg->value : 0, &o))
 			break;
 		atomic_fetch_add(&burst.exits, o.exits);
+		if (one_in(3) && !tiny_access(&burst.vm, OUT4, KEPT_PORT, 0, &o))
+			break;
 	}
 	return NULL;
 }
@@ -240,6 +281,10 @@ static void burst_begin(void)
 	burst.victim = new_eventfd();
 	burst.irqfd = new_eventfd();
 	burst.steady = new_eventfd();
+	burst.kept = new_eventfd();
+	burst.kept_hangup = one_in(2);
+	burst.end_kept = rnd(2 * BURST_OPS);
+	burst.end_bell = rnd(2 * BURST_OPS);
 	if (burst_reroute() ||
 	    tiny_irqfd(burst.vm.fd, burst.steady, STEADY_GSI, 0, -1))
 		die("a burst's irqfd");
@@ -261,6 +306,54 @@ static void burst_begin(void)
 			    KVM_IOSIGNALFD_FLAG_PIO |
 			    KVM_IOSIGNALFD_FLAG_HANGUP, 0))
 		die("a burst's victim");
+	if (keep_ends() &&
+	    (tiny_irqfd(burst.vm.fd, burst.kept, KEPT_GSI, KVM_IRQFD_FLAG_KEEP, -1) ||
+	     tiny_iosignalfd(burst.vm.fd, burst.kept, KEPT_PORT, 4, KVM_IOSIGNALFD_FLAG_PIO |
+			     (burst.kept_hangup ? KVM_IOSIGNALFD_FLAG_HANGUP : 0), 0)))
+		die("a burst's kept irqfd");
+}
+
+/* Ring the closed eventfd's doorbell; does that interrupt? */
+static bool ring_kept(double patience)
+{
+	struct kvm_lapic_state lapic;
+	double end = now() + patience;
+	struct outcome o;
+
+	if (ioctl(burst.vm.vcpu, KVM_GET_LAPIC, &lapic))
+		die("KVM_GET_LAPIC");
+	memset(lapic.regs + 0x200, 0, 0x80);
+	if (ioctl(burst.vm.vcpu, KVM_SET_LAPIC, &lapic))
+		die("KVM_SET_LAPIC");
+	tiny_access(&burst.vm, OUT4, KEPT_PORT, 0, &o);
+	do {
+		if (ioctl(burst.vm.vcpu, KVM_GET_LAPIC, &lapic))
+			die("KVM_GET_LAPIC");
+		if (has_bit(lapic.regs, MSI_VECTOR(KEPT_GSI)))
+			return true;
+	} while (now() < end);
+	return false;
+}
+
+/*
+ * The closed eventfd's irqfd interrupts for as long as nothing has ended it, and not after
+ * that.  Its doorbell is left unless it was taken away or has lost the irqfd.
+ */
+static void burst_check_kept(void)
+{
+	bool bell_left = burst.end_bell >= BURST_OPS;
+
+	if (!keep_ends())
+		return;
+	if (bell_left && burst.end_kept >= BURST_OPS &&
+	    (!burst.kept_hangup || keep_ends() == KVM_IRQFD_KEEP_TO_PRODUCERS) &&
+	    !ring_kept(PATIENCE))
+		wrong("an irqfd without a file has been lost");
+	expect("deassign of what is closed", end_kept_irqfds(), 0);
+	if (ring_kept(0))
+		wrong("an irqfd that was ended by its GSI interrupts");
+	expect("the doorbell of an eventfd that is closed", end_kept_bell(),
+	       bell_left && !burst.kept_hangup ? 0 : ENOENT);
 }
 
 /* Each signal has found a route, and an interrupt has arrived. */
@@ -337,6 +430,7 @@ static void burst_check(void)
 		close(burst.files[i]);
 	}
 	burst_check_steady();
+	burst_check_kept();
 	close(burst.irqfd);
 	close(burst.steady);
 }
@@ -344,7 +438,7 @@ static void burst_check(void)
 void do_burst(void)
 {
 	void *(*const parts[])(void *) = {
-		burst_registrar, burst_registrar, burst_closer,
+		burst_registrar, burst_registrar, burst_closer, burst_ender,
 		burst_interrupter, burst_signaller, burst_masker, burst_vcpu,
 	};
 	pthread_t threads[ARRAY_SIZE(parts)];

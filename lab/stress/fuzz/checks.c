@@ -85,8 +85,8 @@ static FILE *open_debugfs(struct vm *vm, const char *name)
 	return fopen(path, "r");
 }
 
-/* How many lines of the file begin with BEGIN; -1 if there is no such file. */
-static int lines_of(struct vm *vm, const char *name, const char *begin)
+/* How many lines of the file have WORD; -1 if there is no such file. */
+static int lines_of(struct vm *vm, const char *name, const char *word)
 {
 	FILE *f = open_debugfs(vm, name);
 	char line[300];
@@ -95,7 +95,7 @@ static int lines_of(struct vm *vm, const char *name, const char *begin)
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f))
-		n += !strncmp(line, begin, strlen(begin));
+		n += !!strstr(line, word);
 	fclose(f);
 	return n;
 }
@@ -124,13 +124,21 @@ bool wait_for_worker(struct vm *vm)
 
 int irqfds_of(struct vm *vm)
 {
-	int i, j, n = 0;
+	struct event *event;
+	int n = 0;
 
-	for (i = 0; i < NR_FDS; i++) {
-		for (j = 0; j < i && fds[j].event != fds[i].event; j++)
-			;
-		n += j == i && fds[i].event && fds[i].event->vm == vm;
-	}
+	for (event = events; event; event = event->next)
+		n += event->vm == vm;
+	return n;
+}
+
+static int kept_of(struct vm *vm)
+{
+	struct event *event;
+	int n = 0;
+
+	for (event = events; event; event = event->next)
+		n += is_kept(event) && event->vm == vm;
 	return n;
 }
 
@@ -176,7 +184,28 @@ bool check_lists(struct vm *vm)
 	if (listed != irqfds_of(vm))
 		wrong("%d irqfds are listed for VM %zd instead of %d", listed,
 		      vm - vms, irqfds_of(vm));
+	listed = lines_of(vm, "irqfds", "kept");
+	if (listed != kept_of(vm))
+		wrong("%d irqfds without a file are listed for VM %zd instead of %d",
+		      listed, vm - vms, kept_of(vm));
 	return true;
+}
+
+/* Until its end a level irqfd gets acknowledges and may lower the line. */
+void wait_for_ends(void)
+{
+	struct vm *vm;
+
+	for (vm = vms; vm < vms + NR_VMS; vm++) {
+		bool *pin = vm->open ? memchr(vm->ending, true, NR_PINS) : NULL;
+
+		if (!pin)
+			continue;
+		if (!check_lists(vm))
+			for (; pin < vm->ending + NR_PINS; pin++)
+				vm->unsure[pin - vm->ending] |= *pin;
+		memset(vm->ending, false, sizeof(vm->ending));
+	}
 }
 
 void settle(struct vm *vm)

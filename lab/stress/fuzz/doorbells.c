@@ -70,8 +70,8 @@ void do_assign_io(void)
 		for (other = vm->regs; other < vm->regs + NR_REGS; other++) {
 			if (!excludes(other, &reg))
 				continue;
-			live += !!other->event->files;
-			dead += !other->event->files;
+			live += is_heard(other->event);
+			dead += !is_heard(other->event);
 		}
 		/* If another one conflicts too, it isn't defined whether it goes. */
 		if (live && dead)
@@ -218,21 +218,65 @@ static void check_exit(const struct outcome *o, bool expected, bool is_write,
 		      (unsigned long long)o->value, (unsigned long long)o->addr);
 }
 
+/* The access that rings a registration; false if none does. */
+static bool access_of(const struct reg *reg, enum access *access)
+{
+	static const enum access accesses[2][9] = {
+		{ [0] = STORE4, [1] = STORE1, [2] = STORE2, [4] = STORE4, [8] = STORE8 },
+		{ [0] = OUT4, [1] = OUT1, [2] = OUT2, [4] = OUT4 },
+	};
+
+	/* A batch may have one at the other bus' addresses. */
+	if (reg->ccw || (reg->pio ? reg->addr > UINT16_MAX || reg->len == 8 :
+			 reg->addr < RING_MMIO))
+		return false;
+	*access = accesses[reg->pio][reg->len];
+	return true;
+}
+
+/* Aim at a registration of an eventfd that has an irqfd and no file; false if there is none. */
+static bool aim(struct vm **vm, enum access *access, uint64_t *addr, uint64_t *value)
+{
+	struct event *event = some_kept();
+	unsigned int nr = 0;
+	struct reg *reg;
+	enum access to;
+	int i;
+
+	for (i = 0; event && i < NR_VMS; i++) {
+		for (reg = vms[i].regs; reg < vms[i].regs + NR_REGS; reg++) {
+			if (!vms[i].running || reg->event != event ||
+			    !access_of(reg, &to) || !one_in(++nr))
+				continue;
+			*vm = &vms[i];
+			*access = to;
+			*addr = reg->addr;
+			if (reg->match)
+				*value = reg->value;
+		}
+	}
+	return nr;
+}
+
 void do_access(void)
 {
 	static const enum access accesses[] = {
 		OUT1, OUT2, OUT4, STORE1, STORE2, STORE4, STORE8, IN1, LOAD4,
 	};
 	enum access access = accesses[rnd(ARRAY_SIZE(accesses))];
-	bool pio = access <= OUT4 || access == IN1, is_write = access_len[access];
-	unsigned int place = rnd(NR_PLACES);
-	uint64_t addr = place_addr(pio, place), value = some_value();
-	uint32_t len = access_len[access];
+	uint64_t addr = 0, value = some_value();
 	struct vm *vm = some_vm();
+	bool pio, is_write;
 	struct outcome o;
+	uint32_t len;
 
+	if (!one_in(4) || !aim(&vm, &access, &addr, &value))
+		addr = place_addr(access <= OUT4 || access == IN1, rnd(NR_PLACES));
 	if (!vm->running)
 		return;
+	pio = access <= OUT4 || access == IN1;
+	is_write = access_len[access];
+	len = access_len[access];
 	if (len < 8)
 		value &= (1ULL << 8 * len) - 1;
 	say("VM %zd: %s %#llx %s %#llx, length %u", vm - vms,

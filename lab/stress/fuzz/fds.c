@@ -91,9 +91,7 @@ void do_new(void)
 			fd->fd = fcntl(other_fd, F_DUPFD_CLOEXEC, 3);
 		return;
 	}
-	event = calloc(1, sizeof(*event));
-	if (!event)
-		die("memory");
+	event = new_event();
 	event->semaphore = one_in(3);
 	event->count = one_in(3) ? rnd(4) : 0;
 	say("fd %zd: a new eventfd, %llu%s", fd - fds,

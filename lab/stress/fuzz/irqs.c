@@ -11,11 +11,65 @@
 
 #define IOAPIC		0xfec00000
 
+/* GSIs from this one on can't have routes. */
+static uint32_t max_routes(void)
+{
+	static int max;
+
+	if (!max)
+		max = ioctl(tiny_kvm(), KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
+	return max;
+}
+
+uint32_t some_gsi(void)
+{
+	return one_in(40) ? max_routes() - rnd(2) : rnd(NR_GSIS + 4);
+}
+
+/* An irqfd that outlives the file is found by its GSI. */
+bool can_keep(uint32_t flags, uint32_t gsi)
+{
+	return !(flags & KVM_IRQFD_FLAG_KEEP) || gsi < max_routes();
+}
+
+/* Of those that aren't a level irqfd's alone. */
+uint32_t some_irqfd_flags(void)
+{
+	uint32_t flags = 0;
+
+	if (one_in(4) && can_control())
+		flags = one_in(2) ? KVM_IRQFD_FLAG_MASKED :
+			one_in(2) ? KVM_IRQFD_FLAG_PENDING : KVM_IRQFD_CONTROL_FLAGS;
+	if (one_in(2) && keep_ends())
+		flags |= KVM_IRQFD_FLAG_KEEP;
+	return flags;
+}
+
+void begin_irqfd(struct event *event, struct vm *vm, uint32_t gsi, uint32_t flags,
+		 struct event *resamples)
+{
+	event->users++;
+	event->vm = vm;
+	event->gsi = gsi;
+	event->keep = flags & KVM_IRQFD_FLAG_KEEP;
+	event->masked = flags & KVM_IRQFD_FLAG_MASKED;
+	event->held = event->masked && flags & KVM_IRQFD_FLAG_PENDING;
+	if ((flags & KVM_IRQFD_CONTROL_FLAGS) == KVM_IRQFD_FLAG_PENDING)
+		inject(event);
+	if (resamples) {
+		event->resamples = resamples;
+		resamples->resample = true;
+		resamples->users++;
+	}
+	event->stirs++;
+	consume(event);
+}
+
 void do_assign_irqfd(void)
 {
 	struct vm *vm = some_vm();
 	struct fd *fd = some_fd(), *resample = NULL;
-	uint32_t gsi = rnd(NR_GSIS + 4), flags = 0;
+	uint32_t gsi = some_gsi(), flags = some_irqfd_flags();
 	int ret, want = 0;
 
 	if (!vm->open)
@@ -24,10 +78,8 @@ void do_assign_irqfd(void)
 		resample = some_resamplefd();
 		gsi = 4 + rnd(4);
 	}
-	if (one_in(4) && can_control())
-		flags = one_in(2) ? KVM_IRQFD_FLAG_MASKED :
-			one_in(2) ? KVM_IRQFD_FLAG_PENDING : KVM_IRQFD_CONTROL_FLAGS;
-	if (vm->tiny.irqchip == CHIP_NONE || (resample && flags))
+	if (vm->tiny.irqchip == CHIP_NONE || !can_keep(flags, gsi) ||
+	    (resample && flags & KVM_IRQFD_CONTROL_FLAGS))
 		want = EINVAL;
 	else if (fd_error(fd))
 		want = fd_error(fd);
@@ -44,19 +96,7 @@ void do_assign_irqfd(void)
 	expect("KVM_IRQFD", ret, want);
 	if (want)
 		return;
-	fd->event->vm = vm;
-	fd->event->gsi = gsi;
-	fd->event->masked = flags & KVM_IRQFD_FLAG_MASKED;
-	fd->event->held = fd->event->masked && flags & KVM_IRQFD_FLAG_PENDING;
-	if (flags == KVM_IRQFD_FLAG_PENDING)
-		inject(fd->event);
-	if (resample) {
-		fd->event->resamples = resample->event;
-		resample->event->resample = true;
-		resample->event->users++;
-	}
-	fd->event->stirs++;
-	consume(fd->event);
+	begin_irqfd(fd->event, vm, gsi, flags, resample ? resample->event : NULL);
 }
 
 void do_deassign_irqfd(void)
@@ -90,11 +130,45 @@ void do_deassign_irqfd(void)
 	settle(vm);
 }
 
-static int control_error(struct vm *vm, struct fd *fd)
+/* By the GSI: all irqfds of it whose eventfds have been closed. */
+void do_deassign_kept(void)
 {
+	struct fd *fd = one_in(12) ? some_fd() : NULL;
+	struct event *kept = some_kept();
+	struct vm *vm = some_vm();
+	uint32_t gsi = one_in(12) ? UINT32_MAX - rnd(2) : some_gsi();
+
+	if (kept && !one_in(6)) {
+		vm = kept->vm;
+		if (!one_in(6))
+			gsi = kept->gsi;
+	}
+	if (!vm->open)
+		return;
+	say("VM %zd: deassign what is closed from GSI %u%s", vm - vms, gsi,
+	    fd ? ", with a descriptor" : "");
+	if (is_level(gsi))
+		settle(vm);
+	expect("KVM_IRQFD, deassign of what is closed",
+	       tiny_irqfd(vm->tiny.fd, fd ? fd->fd : (int)KVM_IRQFD_CLOSED, gsi,
+			  KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_KEEP, -1),
+	       !keep_ends() || (fd && fd->fd >= 0) ? EINVAL : 0);
+	if (fd && fd->fd >= 0)
+		return;
+	if (end_kept(vm, gsi))
+		settle(vm);
+}
+
+static int control_error(struct vm *vm, struct fd *fd, uint32_t op, uint32_t gsi)
+{
+	struct event *event = fd->event;
+	bool lost;
+
 	if (fd_error(fd))
 		return fd_error(fd);
-	return fd->event->vm != vm ? ENOENT : fd->event->resamples ? EINVAL : 0;
+	/* An irqfd that outlives the file is found by its GSI. */
+	lost = op == KVM_IRQFD_CONTROL_MOVE && event->keep && gsi >= max_routes();
+	return event->vm != vm ? ENOENT : event->resamples || lost ? EINVAL : 0;
 }
 
 /* Returns whether an event is pending after that, or has been injected by an unmask. */
@@ -135,7 +209,7 @@ void do_control(void)
 		if (files[i]->event && files[i]->event->vm && (!i || one_in(2)) && !one_in(6))
 			vm = files[i]->event->vm;
 		some[i].fd = files[i]->fd;
-		some[i].gsi = rnd(NR_GSIS + 4);
+		some[i].gsi = some_gsi();
 	}
 	if (!vm->open || !can_control())
 		return;
@@ -146,7 +220,7 @@ void do_control(void)
 		settle(vm);
 	ret = tiny_control(vm->tiny.fd, op, some, nr, &pending);
 	for (i = 0; i < nr; i++) {
-		want = control_error(vm, files[i]);
+		want = control_error(vm, files[i], op, some[i].gsi);
 		if (want)
 			break;
 		want_pending |= (uint64_t)control(files[i]->event, op, some[i].gsi) << i;
@@ -253,21 +327,13 @@ void do_interrupts(void)
 /* Signal the resamplefds of a pin's level irqfds; returns how many irqfds there are. */
 static int tell_all(struct vm *vm, uint32_t pin)
 {
-	struct event *told[NR_FDS];
-	int i, j, nr_told = 0;
+	struct event *event;
+	int nr_told = 0;
 
-	for (i = 0; i < NR_FDS; i++) {
-		struct event *event = fds[i].event;
-
-		if (!event || event->vm != vm || event->gsi != pin ||
-		    !event->resamples)
+	for (event = events; event; event = event->next) {
+		if (event->vm != vm || event->gsi != pin || !event->resamples)
 			continue;
-		/* The eventfd may have several files: once is enough. */
-		for (j = 0; j < nr_told && told[j] != event; j++)
-			;
-		if (j < nr_told)
-			continue;
-		told[nr_told++] = event;
+		nr_told++;
 		signal_event(event->resamples);
 	}
 	return nr_told;

@@ -79,6 +79,7 @@ static const struct {
 	{ do_batch, 500 },
 	{ do_assign_irqfd, 700 },
 	{ do_deassign_irqfd, 400 },
+	{ do_deassign_kept, 100 },
 	{ do_control, 300 },
 	{ do_signal, 1000 },
 	{ do_read, 700 },
@@ -163,13 +164,15 @@ int main(int argc, char **argv)
 			do_burst();
 		else
 			do_one();
+		wait_for_ends();
 		nr_done += !idle;
 	}
 	check_all();
 	printf("# fuzz: %llu operations in %.0f s: %lu accesses, %lu signals,\n",
 	       (unsigned long long)nr_done, now() - begin, nr_accesses,
 	       nr_signals);
-	printf("# fuzz: %lu interrupts, %lu VMs, %lu bursts\n", nr_interrupts,
-	       nr_vms, nr_bursts);
+	printf("# fuzz: %lu interrupts, %lu VMs, %lu bursts, %lu irqfds kept, which\n",
+	       nr_interrupts, nr_vms, nr_bursts, nr_kept);
+	printf("# fuzz: have had %lu of the interrupts\n", nr_kept_interrupts);
 	return 0;
 }

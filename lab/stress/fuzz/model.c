@@ -19,12 +19,14 @@
 
 struct vm vms[NR_VMS];
 struct fd fds[NR_FDS];
+struct event *events;
 int other_fd;
 uint64_t *nowhere;
 bool nowhere_there;
 
 uint64_t seed, nr_done;
 unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
+unsigned long nr_kept, nr_kept_interrupts;
 
 /* The last operations, to be printed if a result is wrong. */
 static char said[NR_SAID][160];
@@ -80,10 +82,58 @@ double now(void)
 
 /* Eventfds */
 
-void put_event(struct event *event)
+struct event *new_event(void)
 {
-	if (!--event->users)
-		free(event);
+	struct event *event = calloc(1, sizeof(*event));
+
+	if (!event)
+		die("memory");
+	event->next = events;
+	events = event;
+	return event;
+}
+
+static void free_event(struct event *event)
+{
+	struct event **at = &events;
+
+	while (*at != event)
+		at = &(*at)->next;
+	*at = event->next;
+	free(event);
+}
+
+int keep_ends(void)
+{
+	static int ends = -1;
+
+	if (ends < 0)
+		ends = ioctl(tiny_kvm(), KVM_CHECK_EXTENSION, KVM_CAP_IRQFD_KEEP);
+	return ends;
+}
+
+/* Has it an irqfd that has outlived the file? */
+bool is_kept(const struct event *event)
+{
+	return event->vm && !event->files;
+}
+
+struct event *some_kept(void)
+{
+	struct event *event, *kept = NULL;
+	unsigned int nr = 0;
+
+	for (event = events; event; event = event->next)
+		if (is_kept(event) && one_in(++nr))
+			kept = event;
+	return kept;
+}
+
+/* Does anything take what is signalled?  If not, it is as good as closed. */
+bool is_heard(const struct event *event)
+{
+	return event->files ||
+	       (event->vm && keep_ends() == KVM_IRQFD_KEEP_TO_PRODUCERS);
 }
 
 bool can_control(void)
@@ -97,36 +147,87 @@ uint32_t mask_flags(const struct event *event)
 	       (event->held ? KVM_IRQFD_FLAG_PENDING : 0);
 }
 
-/* After the last close of the eventfd, a DEASSIGN, or VM close. */
-void end_irqfd(struct event *event)
+/* An irqfd that ends lowers the line; KVM signals the others' resamplefds. */
+static void lower_line(struct vm *vm, uint32_t gsi)
 {
-	struct event *resample = event->resamples;
-	struct vm *vm = event->vm;
-	uint32_t gsi = event->gsi;
-	int i;
+	struct event *event;
 
-	if (!vm)
-		return;
-	event->vm = NULL;
-	event->masked = false;
-	event->held = false;
-	event->resamples = NULL;
-	if (!resample)
-		return;
-	put_event(resample);
-	if (gsi >= NR_PINS)
-		return;
-	/* An irqfd that ends lowers the line; KVM signals the others' resamplefds. */
 	vm->up[gsi] = false;
 	if (vm->foreign[gsi]) {
 		vm->unsure[gsi] = true;
 		return;
 	}
-	for (i = 0; i < NR_FDS; i++)
-		if (fds[i].event && fds[i].event->vm == vm &&
-		    fds[i].event->resamples && fds[i].event->gsi == gsi)
+	for (event = events; event; event = event->next)
+		if (event->vm == vm && event->resamples && event->gsi == gsi)
 			return;
 	vm->unsure[gsi] = false;
+}
+
+/* After a hang-up, a DEASSIGN, or VM close.  @event may be gone if it has no file. */
+void end_irqfd(struct event *event)
+{
+	struct event *resample = event->resamples;
+	struct vm *vm = event->vm;
+	uint32_t gsi = event->gsi;
+
+	if (!vm)
+		return;
+	event->vm = NULL;
+	event->keep = false;
+	event->masked = false;
+	event->held = false;
+	event->resamples = NULL;
+	if (resample) {
+		put_event(resample);
+		if (gsi < NR_PINS)
+			lower_line(vm, gsi);
+	}
+	if (!is_heard(event))
+		end_hung_up(event);
+	put_event(event);
+}
+
+/* All kept irqfds of the GSI end; returns whether there are any. */
+bool end_kept(struct vm *vm, uint32_t gsi)
+{
+	struct event *event = events;
+	bool any = false;
+
+	while (event) {
+		if (!is_kept(event) || event->vm != vm || event->gsi != gsi) {
+			event = event->next;
+			continue;
+		}
+		end_irqfd(event);
+		any = true;
+		/* Others may have gone with it. */
+		event = events;
+	}
+	return any;
+}
+
+/* The file is gone, or the last producer: the end isn't waited for. */
+static void hang_up(struct event *event)
+{
+	if (event->resamples && event->gsi < NR_PINS)
+		event->vm->ending[event->gsi] = true;
+	end_irqfd(event);
+}
+
+/* If the irqfd alone is left, this was the last producer, as a file is one. */
+void put_event(struct event *event)
+{
+	struct vm *vm = event->vm;
+
+	event->users--;
+	if (event->users == 1 && vm && keep_ends() == KVM_IRQFD_KEEP_TO_PRODUCERS) {
+		/* What is left to work of other irqfds comes before the end, or after it. */
+		if (event->resamples && event->gsi < NR_PINS)
+			vm->unsure[event->gsi] = true;
+		hang_up(event);
+	} else if (!event->users) {
+		free_event(event);
+	}
 }
 
 void drop_file(struct fd *fd)
@@ -143,15 +244,12 @@ void drop_file(struct fd *fd)
 	if (!event)
 		return;
 	if (!--event->files) {
-		struct vm *vm = event->resamples ? event->vm : NULL;
-		uint32_t gsi = event->gsi;
-
 		drop_watches(event);
-		end_irqfd(event);
-		end_hung_up(event);
-		/* Until its end the irqfd gets acknowledges and may lower the line. */
-		if (vm && !check_lists(vm) && gsi < NR_PINS)
-			vm->unsure[gsi] = true;
+		if (event->vm && !event->keep)
+			hang_up(event);
+		nr_kept += is_kept(event) && event->users > 2;
+		if (!is_heard(event))
+			end_hung_up(event);
 	}
 	put_event(event);
 }
@@ -210,6 +308,7 @@ void inject(struct event *event)
 	if (gsi >= NR_GSIS)
 		return;
 	nr_interrupts++;
+	nr_kept_interrupts += is_kept(event);
 	if (vm->msi_route[gsi])
 		vm->must[MSI_VECTOR(gsi)] = true;
 	if (!vm->pin_route[gsi])
@@ -278,23 +377,26 @@ void drop_vcpu(struct vm *vm)
 	vm->running = false;
 	for (reg = vm->regs; reg < vm->regs + NR_REGS; reg++)
 		if (reg->event)
-			put_event(reg->event);
-	memset(vm->regs, 0, sizeof(vm->regs));
+			drop_reg(reg);
 }
 
 void drop_vm(struct vm *vm)
 {
-	int i;
+	struct event *event = events;
 
 	close(vm->tiny.fd);
 	vm->open = false;
-	/* VM close takes the counts, as DEASSIGN does. */
-	for (i = 0; i < NR_FDS; i++) {
-		if (fds[i].event && fds[i].event->vm == vm) {
-			end_irqfd(fds[i].event);
-			take(fds[i].event);
-			fds[i].event->stirs++;
+	while (event) {
+		if (event->vm != vm) {
+			event = event->next;
+			continue;
 		}
+		/* VM close takes the counts, as DEASSIGN does. */
+		take(event);
+		event->stirs++;
+		end_irqfd(event);
+		/* Others may have gone with it. */
+		event = events;
 	}
 }
 
@@ -367,8 +469,10 @@ struct reg *same_reg(struct vm *vm, const struct reg *like)
 
 void drop_reg(struct reg *reg)
 {
-	put_event(reg->event);
+	struct event *event = reg->event;
+
 	reg->event = NULL;
+	put_event(event);
 }
 
 struct reg *free_reg(struct vm *vm)
@@ -411,7 +515,10 @@ void say_reg(const char *what, struct vm *vm, struct fd *fd,
 	    ", posted");
 }
 
-/* Registrations with HANGUP go, at the latest when the next call returns. */
+/*
+ * Registrations with HANGUP go, at the latest when the next call returns.  The caller has
+ * @event.
+ */
 void end_hung_up(struct event *event)
 {
 	struct reg none = { .pio = true, .addr = NO_PORT, .len = 1 };

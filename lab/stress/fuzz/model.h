@@ -38,16 +38,19 @@
 /* No operation assigns a doorbell there. */
 #define NO_PORT		0x9000
 
-/* An eventfd, as long as a file, a registration or an irqfd refers to it. */
+/* An eventfd, as long as it has users. */
 struct event {
+	struct event *next;	/* of all that there are */
 	uint64_t count;
 	bool semaphore;
 	bool left;		/* an irqfd has left some of the count without a wake-up */
 	bool resample;		/* a resamplefd, which may get more signals than needed */
 	int files;		/* how many of fds[] */
-	int users;		/* files, registrations and irqfds */
+	/* Files, producers in the kernel, which are registrations and resamplers, its irqfd. */
+	int users;
 	struct vm *vm;		/* of its irqfd, NULL for none */
 	uint32_t gsi;
+	bool keep;		/* the irqfd doesn't end with the last file */
 	bool masked, held;	/* the irqfd is, and has a pending event */
 	unsigned int stirs;	/* how often its pollers may have been woken */
 	struct event *resamples;	/* a level irqfd's resamplefd */
@@ -84,6 +87,8 @@ struct vm {
 	bool must[256], may[256];
 	/* The level irqfds' line is up; the model doesn't know whether it is. */
 	bool up[NR_PINS], unsure[NR_PINS];
+	/* A level irqfd is ending, which may lower the line at any moment. */
+	bool ending[NR_PINS];
 	bool masked[NR_PINS];	/* level-triggered pins only */
 	bool restored;		/* the I/O APIC's state was set */
 	bool foreign[NR_PINS];	/* the line came up in another VM, and was restored */
@@ -93,12 +98,14 @@ struct vm {
 
 extern struct vm vms[NR_VMS];
 extern struct fd fds[NR_FDS];
+extern struct event *events;
 extern int other_fd;		/* not an eventfd */
 extern uint64_t *nowhere;	/* an address that a store faults at, mostly */
 extern bool nowhere_there;
 
 extern uint64_t seed, nr_done;
 extern unsigned long nr_bursts, nr_accesses, nr_signals, nr_interrupts, nr_vms;
+extern unsigned long nr_kept, nr_kept_interrupts;
 extern bool idle;		/* say() wasn't called since this was set */
 extern bool says_all;		/* print each operation before it is done */
 
@@ -114,7 +121,9 @@ void expect(const char *what, int ret, int want);
 double now(void);
 
 /* Eventfds and files */
+struct event *new_event(void);
 void put_event(struct event *event);
+bool is_heard(const struct event *event);
 void drop_file(struct fd *fd);
 void drop_watches(struct event *event);
 void give_file(struct fd *to, int fd, struct event *event);
@@ -129,8 +138,18 @@ void signal_event(struct event *event);
 /* Irqfds */
 bool can_control(void);		/* has KVM KVM_IRQFD_CONTROL? */
 uint32_t mask_flags(const struct event *event);	/* that its irqfd is assigned again with */
+/* What ends an irqfd that outlives the file: KVM_IRQFD_KEEP_TO_*, or 0 without such ones. */
+int keep_ends(void);
+bool is_kept(const struct event *event);
+struct event *some_kept(void);
 void inject(struct event *event);
+uint32_t some_gsi(void);
+uint32_t some_irqfd_flags(void);
+bool can_keep(uint32_t flags, uint32_t gsi);
+void begin_irqfd(struct event *event, struct vm *vm, uint32_t gsi, uint32_t flags,
+		 struct event *resamples);
 void end_irqfd(struct event *event);
+bool end_kept(struct vm *vm, uint32_t gsi);
 bool pin_exists(struct vm *vm, uint32_t gsi);
 int irqfds_of(struct vm *vm);
 
@@ -161,6 +180,7 @@ void check_vectors(struct vm *vm);
 void check_line(struct vm *vm, uint32_t pin);
 bool check_lists(struct vm *vm);
 bool wait_for_worker(struct vm *vm);
+void wait_for_ends(void);
 short poll_events(struct event *event);
 void check_counter(struct fd *fd);
 void settle(struct vm *vm);
@@ -180,6 +200,7 @@ void do_memslot(void);
 
 void do_assign_irqfd(void);
 void do_deassign_irqfd(void);
+void do_deassign_kept(void);
 void do_control(void);
 void do_routes(void);
 void do_some_routes(void);

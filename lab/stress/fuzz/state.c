@@ -75,11 +75,38 @@ static int file_of(struct event *event)
 	return -1;
 }
 
+static struct event *kept_of(struct vm *vm)
+{
+	struct event *event;
+
+	for (event = events; event; event = event->next)
+		if (is_kept(event) && event->vm == vm)
+			return event;
+	return NULL;
+}
+
 /* An eventfd without a descriptor can't be assigned to the new VM: it is left out. */
+static void drop_kept(struct vm *vm, int old)
+{
+	struct event *event;
+	uint32_t gsi;
+
+	while ((event = kept_of(vm))) {
+		gsi = event->gsi;
+		if (gsi < NR_PINS)
+			vm->foreign[gsi] |= vm->up[gsi];
+		if (tiny_irqfd(old, KVM_IRQFD_CLOSED, gsi,
+			       KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_KEEP, -1))
+			die("KVM_IRQFD, deassign of what is closed");
+		end_kept(vm, gsi);
+	}
+}
+
 static void move_irqfds(struct vm *vm, int old)
 {
 	int i, j;
 
+	drop_kept(vm, old);
 	for (i = 0; i < NR_FDS; i++) {
 		struct event *event = fds[i].event;
 		int resample = -1;
@@ -103,8 +130,9 @@ static void move_irqfds(struct vm *vm, int old)
 		}
 		expect("KVM_IRQFD in a fresh VM",
 		       tiny_irqfd(vm->tiny.fd, fds[i].fd, event->gsi,
-				  event->resamples ? KVM_IRQFD_FLAG_RESAMPLE :
-				  mask_flags(event), resample), 0);
+				  (event->resamples ? KVM_IRQFD_FLAG_RESAMPLE :
+				   mask_flags(event)) |
+				  (event->keep ? KVM_IRQFD_FLAG_KEEP : 0), resample), 0);
 		consume(event);
 	}
 }
