@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "eventfd_ends.h"
 #include "eventfd_util.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
@@ -28,31 +29,8 @@
 #include "test_util.h"
 #include "vfio_edu.h"
 
-#include "../test_modules/eventfd_end.h"
-
 #define PRODUCER	EVENTFD_END_PRODUCER
 #define LISTENER	EVENTFD_END_LISTENER
-
-/* An end in the kernel: a descriptor, by whose close it goes. */
-static int new_end(int fd, uint32_t flags)
-{
-	struct eventfd_end_args args = { .fd = fd, .flags = flags };
-	int end = open("/dev/eventfd_end", O_RDWR | O_CLOEXEC);
-
-	TEST_ASSERT(end >= 0, "/dev/eventfd_end: %s", strerror(errno));
-	TEST_ASSERT(!ioctl(end, EVENTFD_END_BEGIN, &args), "EVENTFD_END_BEGIN: %s",
-		    strerror(errno));
-	return end;
-}
-
-static struct eventfd_end_told told(int end)
-{
-	struct eventfd_end_told told;
-
-	TEST_ASSERT(!ioctl(end, EVENTFD_END_TOLD, &told), "EVENTFD_END_TOLD: %s",
-		    strerror(errno));
-	return told;
-}
 
 #define ASSERT_TOLD_OF(_end, _producers, _consumers)				\
 do {										\
@@ -106,7 +84,7 @@ TEST_F(ends, producers)
 	/* Nothing takes what the two signal. */
 	ASSERT_TOLD_OF(self->listener, 0, 1);
 	ASSERT_TOLD_OF(b, 0, 1);
-	TEST_ASSERT(!ioctl(a, EVENTFD_END_SIGNAL), "A signal to nobody: %s", strerror(errno));
+	signal_end(a);
 	close(a);
 	ASSERT_TOLD_OF(self->listener, 0, 1);
 	TEST_ASSERT(!ioctl(b, EVENTFD_END_STOP), "EVENTFD_END_STOP: %s", strerror(errno));
@@ -183,7 +161,7 @@ TEST_F(ends, irqfd)
 	ASSERT_ERRNO(0, irqfd_full(v.vm->fd, self->fd, GSI_MSI, KVM_IRQFD_FLAG_KEEP, 0), "irqfd");
 	close(self->fd);
 	ASSERT_TOLD_OF(self->listener, 0, 0);
-	TEST_ASSERT(!ioctl(producer, EVENTFD_END_SIGNAL), "%s", strerror(errno));
+	signal_end(producer);
 	assert_irqs(&v, VECTOR, 1);
 
 	close(producer);
@@ -219,7 +197,7 @@ TEST_F(ends, consumer_first)
 	ASSERT_TOLD_OF(self->listener, 0, 0);
 	irq_vm_free(&v);
 	ASSERT_TOLD_OF(self->listener, 0, 1);
-	TEST_ASSERT(!ioctl(producer, EVENTFD_END_SIGNAL), "%s", strerror(errno));
+	signal_end(producer);
 	close(producer);
 	ASSERT_TOLD_OF(self->listener, 1, 1);
 }

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+#include "eventfd_ends.h"
 #include "eventfd_util.h"
 #include "irq_vm.h"
 #include "kvm_test_harness.h"
@@ -19,29 +20,8 @@
 #include "test_module.h"
 #include "test_util.h"
 
-#include "../test_modules/eventfd_end.h"
-
 /* As linux/eventfd.h has them. */
 enum { PRODUCERS_GONE, CONSUMERS_GONE, DRAINED, POLL };
-
-static int new_end(int fd, uint32_t flags)
-{
-	struct eventfd_end_args args = { .fd = fd, .flags = flags };
-	int end = open("/dev/eventfd_end", O_RDWR | O_CLOEXEC);
-
-	TEST_ASSERT(end >= 0 && !ioctl(end, EVENTFD_END_BEGIN, &args), "EVENTFD_END_BEGIN: %s",
-		    strerror(errno));
-	return end;
-}
-
-static struct eventfd_end_told told(int end)
-{
-	struct eventfd_end_told told;
-
-	TEST_ASSERT(!ioctl(end, EVENTFD_END_TOLD, &told), "EVENTFD_END_TOLD: %s",
-		    strerror(errno));
-	return told;
-}
 
 static int wakeup(int end, uint32_t event, uint64_t data)
 {
@@ -58,11 +38,6 @@ static void assert_drained(int end, uint32_t times, uint64_t data)
 		    "Drained %u times, the last time of %llu; wanted %u, %lu", t.drained, t.data,
 		    times, data);
 	TEST_ASSERT(!t.producers_gone && !t.consumers_gone, "Told of an end");
-}
-
-static void signal_end(int end)
-{
-	TEST_ASSERT(!ioctl(end, EVENTFD_END_SIGNAL), "EVENTFD_END_SIGNAL: %s", strerror(errno));
 }
 
 FIXTURE(events) {
