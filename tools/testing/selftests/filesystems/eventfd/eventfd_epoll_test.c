@@ -44,24 +44,39 @@ static void report(struct scene *c, const char *what, const char *first, const c
 	     then(first, second));
 }
 
+static void add_and_report(struct scene *c, uint64_t n, const char *what, const char *first,
+			   const char *second)
+{
+	add(c->fd, n);
+	report(c, what, first, second);
+}
+
+static void take_and_report(struct scene *c, const char *what, const char *first,
+			    const char *second)
+{
+	take(c->fd);
+	report(c, what, first, second);
+}
+
+static void change_and_report(struct scene *c, uint32_t events, const char *what,
+			      const char *first, const char *second)
+{
+	control(c->epfd, EPOLL_CTL_MOD, c->fd, events);
+	report(c, what, first, second);
+}
+
 static void test_level(void)
 {
 	struct scene c;
 
 	open_scene(&c, "level", EPOLLIN, 0);
 	report(&c, "empty", "-", "-");
-	add(c.fd, 0);
-	report(&c, "write_0", "-", "-");
-	add(c.fd, 1);
-	report(&c, "write", "IN", "IN");
-	take(c.fd);
-	report(&c, "read", "-", "-");
-	control(c.epfd, EPOLL_CTL_MOD, c.fd, EPOLLOUT);
-	report(&c, "out", "OUT", "OUT");
-	add(c.fd, FULL);
-	report(&c, "out.full", "-", "-");
-	take(c.fd);
-	report(&c, "out.read", "OUT", "OUT");
+	add_and_report(&c, 0, "write_0", "-", "-");
+	add_and_report(&c, 1, "write", "IN", "IN");
+	take_and_report(&c, "read", "-", "-");
+	change_and_report(&c, EPOLLOUT, "out", "OUT", "OUT");
+	add_and_report(&c, FULL, "out.full", "-", "-");
+	take_and_report(&c, "out.read", "OUT", "OUT");
 	close_scene(&c);
 }
 
@@ -71,46 +86,33 @@ static void test_edge(void)
 
 	open_scene(&c, "edge", EPOLLIN | EPOLLOUT | EPOLLET, 0);
 	report(&c, "empty", "OUT", "-");
-	add(c.fd, 0);
-	report(&c, "write_0", "OUT", "-");
-	add(c.fd, 1);
-	report(&c, "write", "IN|OUT", "-");
-	add(c.fd, 1);
-	report(&c, "write_again", "IN|OUT", "-");
-	take(c.fd);
-	report(&c, "read", "OUT", "-");
+	add_and_report(&c, 0, "write_0", "OUT", "-");
+	add_and_report(&c, 1, "write", "IN|OUT", "-");
+	add_and_report(&c, 1, "write_again", "IN|OUT", "-");
+	take_and_report(&c, "read", "OUT", "-");
 	do_read(c.fd);
 	report(&c, "no_read", "-", "-");
-	add(c.fd, FULL);
-	report(&c, "full", "IN", "-");
+	add_and_report(&c, FULL, "full", "IN", "-");
 	do_write(c.fd, 1);
 	report(&c, "no_write", "-", "-");
-	take(c.fd);
-	report(&c, "full.read", "OUT", "-");
+	take_and_report(&c, "full.read", "OUT", "-");
 	close_scene(&c);
 
 	open_scene(&c, "edge_in", EPOLLIN | EPOLLET, 0);
-	add(c.fd, 1);
-	report(&c, "write", "IN", "-");
-	take(c.fd);
-	report(&c, "read", "-", "-");
+	add_and_report(&c, 1, "write", "IN", "-");
+	take_and_report(&c, "read", "-", "-");
 	close_scene(&c);
 
 	open_scene(&c, "edge_out", EPOLLOUT | EPOLLET, 0);
 	report(&c, "empty", "OUT", "-");
-	add(c.fd, 1);
-	report(&c, "write", "-", "-");
-	take(c.fd);
-	report(&c, "read", "OUT", "-");
+	add_and_report(&c, 1, "write", "-", "-");
+	take_and_report(&c, "read", "OUT", "-");
 	close_scene(&c);
 
 	open_scene(&c, "edge_semaphore", EPOLLIN | EPOLLOUT | EPOLLET, EFD_SEMAPHORE);
-	add(c.fd, 2);
-	report(&c, "write", "IN|OUT", "-");
-	take(c.fd);
-	report(&c, "read", "IN|OUT", "-");
-	take(c.fd);
-	report(&c, "read_again", "OUT", "-");
+	add_and_report(&c, 2, "write", "IN|OUT", "-");
+	take_and_report(&c, "read", "IN|OUT", "-");
+	take_and_report(&c, "read_again", "OUT", "-");
 	close_scene(&c);
 }
 
@@ -119,15 +121,11 @@ static void test_oneshot(void)
 	struct scene c;
 
 	open_scene(&c, "oneshot", EPOLLIN | EPOLLONESHOT, 0);
-	add(c.fd, 1);
-	report(&c, "write", "IN", "-");
-	add(c.fd, 1);
-	report(&c, "write_again", "-", "-");
-	control(c.epfd, EPOLL_CTL_MOD, c.fd, EPOLLIN | EPOLLONESHOT);
-	report(&c, "rearmed", "IN", "-");
+	add_and_report(&c, 1, "write", "IN", "-");
+	add_and_report(&c, 1, "write_again", "-", "-");
+	change_and_report(&c, EPOLLIN | EPOLLONESHOT, "rearmed", "IN", "-");
 	take(c.fd);
-	control(c.epfd, EPOLL_CTL_MOD, c.fd, EPOLLIN | EPOLLONESHOT);
-	report(&c, "rearmed_empty", "-", "-");
+	change_and_report(&c, EPOLLIN | EPOLLONESHOT, "rearmed_empty", "-", "-");
 	close_scene(&c);
 }
 
@@ -165,6 +163,42 @@ static void test_sets(void)
 	close(c.epfd);
 }
 
+/* How many of three sleepers, one or three in a set, each of these writes wakes. */
+struct sleepers {
+	char name[TEXT_SIZE];
+	int fd;
+	int epfd[MAX_SLEEPERS];
+	int nr_sets;
+	struct sleeper all[MAX_SLEEPERS];
+};
+
+static void open_sleepers(struct sleepers *s, const char *name, uint32_t events, int nr_sets)
+{
+	int i, in_each = MAX_SLEEPERS / nr_sets;
+
+	snprintf(s->name, sizeof(s->name), "%s.%s", nr_sets == 1 ? "set_of_3" : "3_sets", name);
+	s->fd = new_eventfd(0, 0);
+	s->nr_sets = nr_sets;
+	for (i = 0; i < nr_sets; i++) {
+		s->epfd[i] = new_epoll(s->fd, events);
+		start_all(&s->all[i * in_each], in_each, sleep_in, s->epfd[i]);
+	}
+}
+
+static void close_sleepers(struct sleepers *s)
+{
+	end_all(s->all, MAX_SLEEPERS);
+	while (s->nr_sets--)
+		close(s->epfd[s->nr_sets]);
+	close(s->fd);
+}
+
+static void add_and_count(struct sleepers *s, uint64_t n, const char *what, const char *woken)
+{
+	add(s->fd, n);
+	step(text("%s.%s", s->name, what), returned(s->all, MAX_SLEEPERS), woken);
+}
+
 /* Whom one write wakes: of several in one set, and of several sets. */
 static void test_sleeping_sets(void)
 {
@@ -180,34 +214,19 @@ static void test_sleeping_sets(void)
 		{ "exclusive", EPOLLIN | EPOLLEXCLUSIVE, "3 of 3", "1 of 3" },
 		{ "exclusive_edge", EPOLLIN | EPOLLEXCLUSIVE | EPOLLET, "1 of 3", "1 of 3" },
 	};
-	struct sleeper s[MAX_SLEEPERS];
+	struct sleepers s;
 	unsigned int i;
-	int fd, epfd[3], k;
 
 	for (i = 0; i < ARRAY_SIZE(sets); i++) {
-		fd = new_eventfd(0, 0);
-		epfd[0] = new_epoll(fd, sets[i].events);
-		start_all(s, 3, sleep_in, epfd[0]);
-		step(text("set_of_3.%s", sets[i].name), returned(s, 3), "0 of 3");
-		add(fd, 0);
-		step(text("set_of_3.%s.write_0", sets[i].name), returned(s, 3), "0 of 3");
-		add(fd, 1);
-		step(text("set_of_3.%s.write", sets[i].name), returned(s, 3), sets[i].one_set);
-		end_all(s, 3);
-		close(epfd[0]);
-		close(fd);
+		open_sleepers(&s, sets[i].name, sets[i].events, 1);
+		step(s.name, returned(s.all, MAX_SLEEPERS), "0 of 3");
+		add_and_count(&s, 0, "write_0", "0 of 3");
+		add_and_count(&s, 1, "write", sets[i].one_set);
+		close_sleepers(&s);
 
-		fd = new_eventfd(0, 0);
-		for (k = 0; k < 3; k++) {
-			epfd[k] = new_epoll(fd, sets[i].events);
-			start_all(&s[k], 1, sleep_in, epfd[k]);
-		}
-		add(fd, 1);
-		step(text("3_sets.%s.write", sets[i].name), returned(s, 3), sets[i].three_sets);
-		end_all(s, 3);
-		for (k = 0; k < 3; k++)
-			close(epfd[k]);
-		close(fd);
+		open_sleepers(&s, sets[i].name, sets[i].events, 3);
+		add_and_count(&s, 1, "write", sets[i].three_sets);
+		close_sleepers(&s);
 	}
 }
 
