@@ -6,6 +6,7 @@
  * because both ends have the same eventfd, and so do signals from here arrive
  * as interrupts at an irqfd.
  */
+#include <linux/bits.h>
 #include <linux/cleanup.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -49,9 +50,14 @@ struct rings {
  * @ctx is set under the doorbell's lock, and cleared under it once the timer is
  * stopped for good; hence the timer may use it without.  @left is the timer's
  * own while it isn't 0, and the ioctls' while it is.
+ *
+ * The eventfd's file is not held.  An irqfd may outlive it, and then the
+ * doorbell is the producer that this goes on for.
  */
 struct signals {
 	struct eventfd_ctx *ctx;
+	struct eventfd_listener listener;
+	bool unheard;		/* nothing takes what is signalled any more */
 	struct timer_list timer;
 	u32 left;
 };
@@ -223,10 +229,13 @@ static void on_timer(struct timer_list *timer)
 {
 	struct doorbell *db = from_timer(db, timer, signals.timer);
 	struct signals *signals = &db->signals;
-	u32 left = signals->left - 1;
+	u32 left = 0;
 
-	eventfd_signal(signals->ctx);
-	atomic64_inc(&db->timer_signals);
+	if (!READ_ONCE(signals->unheard)) {
+		left = signals->left - 1;
+		eventfd_signal(signals->ctx);
+		atomic64_inc(&db->timer_signals);
+	}
 	if (left)
 		mod_timer(timer, jiffies + 1);
 	/* The last access: with 0 the ioctls may start all over. */
@@ -249,21 +258,58 @@ static void detach_signals(struct doorbell *db)
 	timer_delete_sync(&signals->timer);
 	WRITE_ONCE(signals->left, 0);
 
-	eventfd_ctx_put(signals->ctx);
+	if (signals->listener.events)
+		eventfd_unlisten(signals->ctx, &signals->listener);
+	eventfd_producer_put(signals->ctx);
 	signals->ctx = NULL;
+}
+
+/* The file is gone, and no irqfd is left.  Under the lock of the wait queue. */
+static void on_unheard(struct eventfd_listener *listener, enum eventfd_event event,
+		       u64 data)
+{
+	struct signals *signals = container_of(listener, struct signals, listener);
+
+	WRITE_ONCE(signals->unheard, true);
+}
+
+/*
+ * A kernel that doesn't know an eventfd's producers takes the last close for the
+ * end of the consumers, though an irqfd may stay: there signals go on.
+ */
+static int listen_for_end(struct signals *signals, struct file *file)
+{
+	WRITE_ONCE(signals->unheard, false);
+	signals->listener.func = on_unheard;
+	signals->listener.events = 0;
+	if (!(EVENTFD_EVENTS & BIT(EVENTFD_PRODUCERS_GONE)))
+		return 0;
+
+	signals->listener.events = BIT(EVENTFD_CONSUMERS_GONE);
+	return eventfd_listen(file, &signals->listener);
 }
 
 static int attach_signals(struct doorbell *db, int fd)
 {
 	struct eventfd_ctx *ctx;
+	int ret;
+
+	CLASS(fd, f)(fd);
+	if (!fd_file(f))
+		return -EBADF;
 
 	guard(mutex)(&db->lock);
 	if (db->signals.ctx)
 		return -EBUSY;
 
-	ctx = eventfd_ctx_fdget(fd);
+	ctx = eventfd_producer_fileget(fd_file(f));
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
+	ret = listen_for_end(&db->signals, fd_file(f));
+	if (ret) {
+		eventfd_producer_put(ctx);
+		return ret;
+	}
 	db->signals.ctx = ctx;
 	return 0;
 }
@@ -317,6 +363,8 @@ static long send_signals(struct doorbell *db,
 	guard(mutex)(&db->lock);
 	if (!signals->ctx)
 		return -ENOTCONN;
+	if (READ_ONCE(signals->unheard))
+		return -EPIPE;
 
 	switch (args.from) {
 	case DOORBELL_FROM_CALLER:

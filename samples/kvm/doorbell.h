@@ -61,16 +61,20 @@ struct doorbell_counts {
 
 /*
  * Let DOORBELL_SIGNAL signal the eventfd in the argument, -1: none any more,
- * which stops the timer.  EBUSY if there is one already.  The doorbell keeps
- * the eventfd, but not its file: after the last close the timer still signals,
- * though no descriptor is left to see it.
+ * which stops the timer.  EBUSY if there is one already.  The doorbell is a
+ * producer of the eventfd, and doesn't keep its file: after the last close it
+ * still signals an irqfd with KVM_IRQFD_FLAG_KEEP, which stays for as long.
  */
 #define DOORBELL_ATTACH_SIGNALS	_IOW(DOORBELL_IO, 1, __s32)
 
 /* Ring the doorbell once, without any eventfd. */
 #define DOORBELL_RING		_IO(DOORBELL_IO, 2)
 
-/* ENOTCONN without an eventfd to signal, EBUSY while the timer is at work. */
+/*
+ * ENOTCONN without an eventfd to signal, EBUSY while the timer is at work.  EPIPE
+ * after the last close if no irqfd has stayed, or when it has gone; a kernel whose
+ * eventfds don't know their ends goes on instead.
+ */
 #define DOORBELL_SIGNAL		_IOW(DOORBELL_IO, 3, struct doorbell_signal)
 
 #define DOORBELL_COUNTS		_IOR(DOORBELL_IO, 4, struct doorbell_counts)
