@@ -70,8 +70,14 @@ void do_assign_irqfd(void)
 	struct vm *vm = some_vm();
 	struct fd *fd = some_fd(), *resample = NULL;
 	uint32_t gsi = some_gsi(), flags = some_irqfd_flags();
+	struct event *kept = some_kept();
 	int ret, want = 0;
 
+	/* Several of a GSI, so that one deassign has several to end. */
+	if (kept && flags & KVM_IRQFD_FLAG_KEEP && one_in(2)) {
+		vm = kept->vm;
+		gsi = kept->gsi;
+	}
 	if (!vm->open)
 		return;
 	if (vm->tiny.irqchip == CHIP_FULL && one_in(3)) {

@@ -87,6 +87,7 @@ static const struct {
 	{ do_epoll, 400 },
 	{ do_aio, 10 },
 	{ do_uring, 20 },
+	{ do_producer, 100 },
 	{ do_string, 100 },
 	{ do_border, 200 },
 	{ do_withhold, 40 },

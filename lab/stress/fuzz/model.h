@@ -217,6 +217,7 @@ void do_dup(void);
 void do_epoll(void);
 void do_aio(void);
 void do_uring(void);
+void do_producer(void);
 
 void do_state(void);
 void do_restore(void);

@@ -302,3 +302,62 @@ void do_uring(void)
 	uring_enter(&u, 3);
 	uring_close(&u);
 }
+
+/*
+ * An io_uring that stays is a producer of the eventfd that it signals.  Its end comes after a
+ * grace period, which only the number of irqfds shows, and that is waited for.
+ */
+static struct {
+	struct uring u;
+	struct event *event;	/* NULL: none */
+} producer;
+
+static void begin_producer(struct fd *fd)
+{
+	if (!fd->event || !uring_open(&producer.u))
+		return;
+	say("fd %zd: an io_uring is its producer", fd - fds);
+	if (syscall(SYS_io_uring_register, producer.u.fd, IORING_REGISTER_EVENTFD,
+		    &fd->fd, 1))
+		die("IORING_REGISTER_EVENTFD");
+	producer.event = fd->event;
+	producer.event->users++;
+}
+
+/* Each completion is a signal. */
+static void use_producer(void)
+{
+	uint32_t *head = (void *)producer.u.rings + producer.u.p.cq_off.head;
+
+	say("the io_uring signals its eventfd%s", producer.event->files ? "" :
+	    ", which is closed");
+	producer.u.sqes[0] = (struct io_uring_sqe) { .opcode = IORING_OP_NOP };
+	uring_enter(&producer.u, 1);
+	__atomic_store_n(head, uring_done(&producer.u), __ATOMIC_RELEASE);
+	signal_event(producer.event);
+}
+
+static void end_producer(void)
+{
+	struct event *event = producer.event;
+
+	if (event->vm)
+		settle(event->vm);
+	say("the io_uring is no producer any more");
+	if (syscall(SYS_io_uring_register, producer.u.fd, IORING_UNREGISTER_EVENTFD,
+		    NULL, 0))
+		die("IORING_UNREGISTER_EVENTFD");
+	uring_close(&producer.u);
+	producer.event = NULL;
+	put_event(event);
+}
+
+void do_producer(void)
+{
+	if (!producer.event)
+		begin_producer(some_fd());
+	else if (one_in(8))
+		end_producer();
+	else
+		use_producer();
+}
