@@ -229,7 +229,7 @@ proctype producer()
 	fi;
 	unlock_wqh();
 
-	/* refcount_dec_and_lock_irqsave() */
+	/* eventfd_producer_put() */
 	if
 #ifdef BREAK_COUNT
 	/* A count that goes down in another step than it is looked at. */
