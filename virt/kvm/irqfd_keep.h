@@ -10,6 +10,16 @@
 #include <linux/kvm_irqfd.h>
 #include <linux/lockdep.h>
 
+/* Where GSIs have no routes each one of them is found, on a list of all. */
+static inline bool kvm_irqfd_is_found_by(u32 gsi)
+{
+#ifdef CONFIG_HAVE_KVM_IRQ_ROUTING
+	return gsi < KVM_MAX_IRQ_ROUTES;
+#else
+	return true;
+#endif
+}
+
 /**
  * kvm_irqfd_can_keep - may an irqfd outlive its eventfd's file?
  * @args: the arguments of its assign
@@ -19,7 +29,7 @@
  */
 static inline bool kvm_irqfd_can_keep(const struct kvm_irqfd *args)
 {
-	return !(args->flags & KVM_IRQFD_FLAG_KEEP) || args->gsi < KVM_MAX_IRQ_ROUTES;
+	return !(args->flags & KVM_IRQFD_FLAG_KEEP) || kvm_irqfd_is_found_by(args->gsi);
 }
 
 /**
@@ -31,7 +41,7 @@ static inline bool kvm_irqfd_can_keep(const struct kvm_irqfd *args)
  */
 static inline bool kvm_irqfd_can_go_to(const struct kvm_kernel_irqfd *irqfd, u32 gsi)
 {
-	return !irqfd->keep || gsi < KVM_MAX_IRQ_ROUTES;
+	return !irqfd->keep || kvm_irqfd_is_found_by(gsi);
 }
 
 /**
