@@ -3,7 +3,7 @@
  * Forwarded interrupts of VFIO devices: the guest's EOI ends the host's interrupt.
  *
  * The device is QEMU's edu, and its INTx an SPI.  Linux up to 6.12 and later can't do that;
- * the subtests of rounds have the same device by a level irqfd, to compare.
+ * irqfd_vfio_test has the same device by a level irqfd.
  */
 #include <pthread.h>
 #include <sys/wait.h>
@@ -49,7 +49,7 @@ TEST_F(forward, errnos)
 	struct kvm_vfio_forward_irq args = {
 		.argsz = sizeof(args), .fd = self->f.vfio.device, .gsi = GSI_LEVEL,
 	};
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	int device = f->vfio.device;
 
 	ASSERT_ERRNO(EBADF, forward_irq(f, -1, INTX, 0, GSI_LEVEL), "No descriptor");
@@ -98,7 +98,7 @@ TEST_F(forward, errnos)
 /* A VM without an interrupt controller. */
 TEST_F(forward, no_vgic)
 {
-	struct forward_vm other = self->f;
+	struct intx_vm other = self->f;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, NULL);
 
@@ -110,85 +110,6 @@ TEST_F(forward, no_vgic)
 	assert_works(&self->f);
 }
 
-/* What masks and unmasks the device, and what an irqfd's round has besides. */
-static const char * const costs[] = {
-	"pci_check_and_mask_intx", "pci_check_and_unmask_intx", "pci_intx",
-	"eventfd_signal_mask", "kvm_notify_acked_irq",
-};
-
-#define EVENTS	TRACEFS "/events/kvm_forward"
-
-static void probe_costs(void)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(costs); i++)
-		ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND, "p:kvm_forward/%s %s", costs[i],
-			    costs[i]);
-	ASSERT_TOLD(EVENTS "/enable", 0, "1");
-}
-
-/* By their numbers of calls, of all threads. */
-static void read_costs(uint64_t *calls)
-{
-	FILE *f = fopen(TRACEFS "/kprobe_profile", "r");
-	char line[256], name[128];
-	uint64_t hits;
-	int i;
-
-	TEST_ASSERT(f, "kprobe_profile: %s", strerror(errno));
-	memset(calls, 0, sizeof(*calls) * ARRAY_SIZE(costs));
-	while (fgets(line, sizeof(line), f))
-		for (i = 0; i < ARRAY_SIZE(costs); i++)
-			if (sscanf(line, " %127s %lu", name, &hits) == 2 &&
-			    !strcmp(name, costs[i]))
-				calls[i] = hits;
-	fclose(f);
-}
-
-static void unprobe_costs(void)
-{
-	int i;
-
-	ASSERT_TOLD(EVENTS "/enable", 0, "0");
-	for (i = 0; i < ARRAY_SIZE(costs); i++)
-		ASSERT_TOLD(TRACEFS "/kprobe_events", O_APPEND, "-:kvm_forward/%s", costs[i]);
-}
-
-/* Each interrupt is one of the host's, and one of the guest's, and none is spurious. */
-static void count_rounds(struct forward_vm *f, bool forwarded, uint64_t nr)
-{
-	uint64_t handled = f->edu->handled, came, exits, calls[ARRAY_SIZE(costs)];
-	int i;
-
-	/* The device's page, and all else that comes once. */
-	do_rounds(f, 1);
-	probe_costs();
-	came = intx_count();
-	exits = vcpu_stat(f->v.vcpu, "exits");
-	do_rounds(f, nr);
-	exits = vcpu_stat(f->v.vcpu, "exits") - exits;
-	came = intx_count() - came;
-	read_costs(calls);
-	unprobe_costs();
-
-	pr_info("%lu rounds %s: %lu interrupts of the host's, %lu exits\n", nr,
-		forwarded ? "forwarded" : "by irqfd", came, exits);
-	for (i = 0; i < ARRAY_SIZE(costs); i++)
-		pr_info("  %s: %lu\n", costs[i], calls[i]);
-
-	assert_handled(f, handled + 1 + nr, 0);
-	TEST_ASSERT(came == nr, "Wanted %lu interrupts of the host's, got %lu", nr, came);
-	for (i = 0; i < ARRAY_SIZE(costs); i++)
-		TEST_ASSERT(!forwarded || !calls[i], "%s was called %lu times", costs[i],
-			    calls[i]);
-}
-
-TEST_F_TIMEOUT(forward, rounds_by_irqfd, 120)
-{
-	count_rounds(&self->f, false, rounds(10000));
-}
-
 /* The host masks nothing and signals nothing, and hears of no EOI. */
 TEST_F_TIMEOUT(forward, rounds_forwarded, 120)
 {
@@ -198,7 +119,7 @@ TEST_F_TIMEOUT(forward, rounds_forwarded, 120)
 
 TEST_F(forward, switch_at_any_moment)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	enum where where;
 	int round;
 
@@ -229,7 +150,7 @@ TEST_F(forward, switch_at_any_moment)
 
 struct toggler {
 	pthread_t thread;
-	struct forward_vm *f;
+	struct intx_vm *f;
 	bool stop;
 	uint64_t times;
 };
@@ -273,7 +194,7 @@ TEST_F_TIMEOUT(forward, switch_while_running, 240)
 /* The guest's driver disables INTx through config space, and enables it. */
 TEST_F(forward, disintx)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	uint64_t handled;
 	enum where where;
 
@@ -300,7 +221,7 @@ TEST_F(forward, disintx)
 }
 
 /* User space masks it, and unmasks it. */
-static int mask_intx(struct forward_vm *f, uint32_t action)
+static int mask_intx(struct intx_vm *f, uint32_t action)
 {
 	struct vfio_irq_set set = {
 		.argsz = sizeof(set),
@@ -314,7 +235,7 @@ static int mask_intx(struct forward_vm *f, uint32_t action)
 
 TEST_F(forward, masked)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	uint64_t handled;
 
 	forward_ok(f);
@@ -330,7 +251,7 @@ TEST_F(forward, masked)
 /* What is forwarded stays so when INTx goes and comes, and MSI in between. */
 TEST_F(forward, enabled_anew)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	enum where where;
 	int msi;
 
@@ -362,7 +283,7 @@ TEST_F(forward, enabled_anew)
 /* Before INTx is enabled, and after it is disabled. */
 TEST_F(forward, before_it_is_enabled)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 
 	ASSERT_ERRNO(0, disable_irqs(&f->vfio, INTX), "Disable");
 	unassign_ok(f->v.vm, f->fd, GSI_LEVEL);
@@ -376,7 +297,7 @@ TEST_F(forward, before_it_is_enabled)
 /* VFIO_DEVICE_RESET, where the device has a reset. */
 TEST_F(forward, reset)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	enum where where;
 
 	forward_ok(f);
@@ -395,7 +316,7 @@ TEST_F(forward, reset)
 /* The vCPU takes it, whatever user space closes first. */
 TEST_F(forward, device_closed_first)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 
 	forward_ok(f);
 	close(f->vfio.device);
@@ -410,7 +331,7 @@ TEST_F(forward, device_closed_first)
 
 TEST_F(forward, kvm_vfio_closed_first)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	enum where where;
 
 	for (where = IDLE; where <= IN_SERVICE; where++) {
@@ -427,7 +348,7 @@ TEST_F(forward, kvm_vfio_closed_first)
 /* The VM stays until the kvm-vfio device has given the interrupt back. */
 TEST_F(forward, vm_closed_first)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 
 	forward_ok(f);
 	bring(f, IN_SERVICE);
@@ -458,7 +379,7 @@ static int join(int irq)
 
 TEST_F(forward, shared)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	int irq = intx_irq(), other;
 
 	if (access("/dev/shared_irq", F_OK))
@@ -490,7 +411,7 @@ TEST_F(forward, shared)
 /* The device's own file, which isn't the device before it is bound. */
 TEST(device_file)
 {
-	struct forward_vm f = { .kvm_vfio = -1 };
+	struct intx_vm f = { .kvm_vfio = -1 };
 	struct kvm_vm *vm = create_irqchip_vm();
 	struct vfio vfio;
 
@@ -502,19 +423,19 @@ TEST(device_file)
 	kvm_vm_free(vm);
 
 	bind_edu_file(&vfio);
-	forward_vm_init_with(&f, vfio);
+	intx_vm_init_with(&f, vfio);
 	use_intx(&f);
 	forward_ok(&f);
 	count_rounds(&f, true, 10);
 	unforward_ok(&f);
 	assert_works(&f);
-	forward_vm_free(&f);
+	intx_vm_free(&f);
 }
 
 /* The host sleeps with the interrupt wherever it is, short of switching itself off. */
 TEST_F_TIMEOUT(forward, host_sleeps, 120)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	enum where where;
 
 	if (!tell_kernel("/sys/power/pm_test", 0, "platform"))
@@ -560,7 +481,7 @@ static bool has_failed(int fd)
 
 TEST_F(forward, failing)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	int fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC), nth, err;
 
 	if (fd < 0)
@@ -601,17 +522,17 @@ TEST_F(forward, failing)
 TEST_F_TIMEOUT(forward, killed, 300)
 {
 	const int nr = rounds(200);
-	struct forward_vm f;
+	struct intx_vm f;
 	int round;
 
-	forward_vm_free(&self->f);
+	intx_vm_free(&self->f);
 	for (round = 0; round < nr; round++) {
 		pid_t child = fork();
 
 		if (!child) {
 			struct toggler t = { .f = &f };
 
-			TEST_ASSERT(forward_vm_init(&f), "No device");
+			TEST_ASSERT(intx_vm_init(&f), "No device");
 			use_intx(&f);
 			pthread_create(&t.thread, NULL, toggle, &t);
 			for (;;)
@@ -622,7 +543,7 @@ TEST_F_TIMEOUT(forward, killed, 300)
 		TEST_ASSERT(waitpid(child, NULL, 0) == child, "waitpid(): %s", strerror(errno));
 	}
 
-	TEST_ASSERT(forward_vm_init(&self->f), "The device is gone");
+	TEST_ASSERT(intx_vm_init(&self->f), "The device is gone");
 	use_intx(&self->f);
 	assert_works(&self->f);
 	forward_ok(&self->f);

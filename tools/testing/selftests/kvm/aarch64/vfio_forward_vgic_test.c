@@ -56,7 +56,7 @@ TEST_F(forward, guest_writes)
 		guest_pend, guest_pend_and_clear, guest_clear_pending, guest_activate,
 		guest_disable,
 	};
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	int i, asserted;
 
 	forward_ok(f);
@@ -79,7 +79,7 @@ TEST_F(forward, guest_writes)
 }
 
 /* User space takes away what the guest has in service, as a VMM does that resets it. */
-static void write_dist(struct forward_vm *f, uint32_t reg)
+static void write_dist(struct intx_vm *f, uint32_t reg)
 {
 	uint32_t value = BIT(INTID % 32);
 
@@ -97,7 +97,7 @@ static void guest_forget(void)
 
 TEST_F(forward, vmm_resets_the_guest)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	void *ack = f->v.guest->ack;
 	uint32_t level = 0;
 
@@ -125,7 +125,7 @@ TEST_F(forward, vmm_resets_the_guest)
 /* A VM that is saved has its interrupts given back, and forwards them when restored. */
 TEST_F(forward, restored_in_service)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	uint64_t handled = f->edu->handled;
 
 	forward_ok(f);
@@ -163,7 +163,7 @@ static void guest_route_to_0(void)
 
 TEST_F(forward, guest_affinity)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	struct irq_vm other = irq_vm_add_vcpu(&f->v);
 	int i;
 
@@ -224,7 +224,7 @@ TEST_F_TIMEOUT(forward, vcpu_moves, 120)
  */
 TEST_F(forward, host_affinity)
 {
-	struct forward_vm *f = &self->f;
+	struct intx_vm *f = &self->f;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/irq/%d/smp_affinity", intx_irq());

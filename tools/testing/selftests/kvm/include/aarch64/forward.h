@@ -6,22 +6,22 @@
 #ifndef SELFTEST_KVM_FORWARD_H
 #define SELFTEST_KVM_FORWARD_H
 
-#include "forward_vm.h"
+#include "intx_vm.h"
 
 FIXTURE(forward) {
-	struct forward_vm f;
+	struct intx_vm f;
 };
 
 FIXTURE_SETUP(forward)
 {
-	if (!forward_vm_init(&self->f))
+	if (!intx_vm_init(&self->f))
 		SKIP(return, "No edu device that vfio-pci takes");
 	use_intx(&self->f);
 }
 
 FIXTURE_TEARDOWN(forward)
 {
-	forward_vm_free(&self->f);
+	intx_vm_free(&self->f);
 }
 
 #endif /* SELFTEST_KVM_FORWARD_H */

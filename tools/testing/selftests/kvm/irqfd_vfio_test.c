@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A level irqfd that is INTx of a device of VFIO's: QEMU's edu.
+ *
+ * Linux up to 6.12 and later passes.
+ */
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "intx_vm.h"
+
+FIXTURE(intx) {
+	struct intx_vm f;
+};
+
+FIXTURE_SETUP(intx)
+{
+	if (!intx_vm_init(&self->f))
+		SKIP(return, "No edu device that vfio-pci takes");
+	use_intx(&self->f);
+}
+
+FIXTURE_TEARDOWN(intx)
+{
+	intx_vm_free(&self->f);
+}
+
+/* None is lost, and none spurious. */
+TEST_F_TIMEOUT(intx, rounds, 120)
+{
+	count_rounds(&self->f, false, rounds(10000));
+}
+
+/* VFIO masks it until the guest's EOI. */
+TEST_F(intx, without_the_guest)
+{
+	int i;
+
+	for (i = 0; i < 20; i++)
+		assert_works(&self->f);
+}
+
+/* DisINTx in the config space, with an interrupt on its way. */
+TEST_F(intx, disintx)
+{
+	struct intx_vm *f = &self->f;
+	enum where where;
+
+	for (where = IDLE; where <= IN_SERVICE; where++) {
+		uint64_t handled = f->edu->handled;
+
+		bring(f, where);
+		set_disintx(&f->vfio, true);
+		edu_write(f, EDU_IRQ_RAISE, 2);
+		set_disintx(&f->vfio, false);
+		WAIT_FOR((pass(&f->v), f->edu->handled > handled), "Not handled, %d", where);
+		assert_works(f);
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	irq_vm_begin();
+	return test_harness_run(argc, argv);
+}
