@@ -57,6 +57,20 @@ TEST_F(intx, disintx)
 	}
 }
 
+/* Where KVM can't forward an interrupt, it says so, and refuses. */
+TEST_F(intx, no_forwarding)
+{
+	struct intx_vm *f = &self->f;
+
+	if (!__kvm_has_device_attr(f->kvm_vfio, KVM_DEV_VFIO_DEVICE,
+				   KVM_DEV_VFIO_DEVICE_FORWARD_IRQ))
+		SKIP(return, "KVM forwards interrupts: vfio_forward_test");
+	TEST_ASSERT(errno == ENXIO, "KVM_HAS_DEVICE_ATTR: %s", strerror(errno));
+	ASSERT_ERRNO(ENXIO, forward_irq(f, f->vfio.device, VFIO_PCI_INTX_IRQ_INDEX, 0, GSI_LEVEL),
+		     "Forward");
+	assert_works(f);
+}
+
 int main(int argc, char *argv[])
 {
 	irq_vm_begin();
