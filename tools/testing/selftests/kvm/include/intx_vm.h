@@ -72,5 +72,7 @@ void bring(struct intx_vm *f, enum where where);
 /* What the device has asserted since @handled is handled, once, and none was spurious. */
 void assert_brought(struct intx_vm *f, enum where where, uint64_t handled,
 		    const char *when);
+/* Nothing is lost if the guest's driver sets DisINTx, and clears it, with one on its way. */
+void assert_disintx(struct intx_vm *f);
 
 #endif /* SELFTEST_KVM_INTX_VM_H */

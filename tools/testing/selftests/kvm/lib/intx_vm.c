@@ -41,13 +41,10 @@ static void guest_rounds(void)
 
 bool intx_vm_init(struct intx_vm *f)
 {
-	struct vfio vfio;
-
 	*f = (struct intx_vm) { .fd = -1, .unmask = -1, .kvm_vfio = -1 };
 	if (!open_edu(&f->vfio))
 		return false;
-	vfio = f->vfio;
-	intx_vm_init_with(f, vfio);
+	intx_vm_init_with(f, f->vfio);
 	return true;
 }
 
@@ -185,6 +182,22 @@ void assert_brought(struct intx_vm *f, enum where where, uint64_t handled,
 	assert_works(f);
 	assert_works(f);
 	TEST_ASSERT(!f->edu->spurious, "%s: %lu were spurious", when, f->edu->spurious);
+}
+
+void assert_disintx(struct intx_vm *f)
+{
+	enum where where;
+
+	for (where = IDLE; where <= IN_SERVICE; where++) {
+		uint64_t handled = f->edu->handled;
+
+		bring(f, where);
+		set_disintx(&f->vfio, true);
+		edu_write(f, EDU_IRQ_RAISE, 2);
+		set_disintx(&f->vfio, false);
+		WAIT_FOR((pass(&f->v), f->edu->handled > handled), "Not handled, %d", where);
+		assert_works(f);
+	}
 }
 
 /* What masks and unmasks the device, and what an irqfd's round has besides. */
