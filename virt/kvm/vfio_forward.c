@@ -27,6 +27,16 @@
 
 #include "vfio_forward.h"
 
+/*
+ * All VMs' kvm-vfio devices, for the notifier of the host's sleep.  It is one for all of
+ * them: a device is created and released under its VM's kvm->lock, and the chain's own lock
+ * must not be taken there, as another notifier may take a kvm->lock.  The mutex is inside
+ * kvm->lock and outside struct kvm_vfio_forwards' lock.
+ */
+static DEFINE_MUTEX(kvm_vfio_forwards_lock);
+static LIST_HEAD(kvm_vfio_forwards_list);
+static bool kvm_vfio_host_asleep;
+
 /**
  * struct kvm_vfio_forward - an interrupt that user space has asked to be forwarded
  * @link: of struct kvm_vfio_forwards.list
@@ -167,7 +177,7 @@ static int kvm_vfio_forward_add(struct kvm *kvm, struct kvm_vfio_forwards *forwa
 		if (!ret && other->irq.guest_irq == pin)
 			ret = -EEXIST;
 	/* User space is frozen a moment after the notifier. */
-	if (!ret && forwards->asleep)
+	if (!ret && READ_ONCE(kvm_vfio_host_asleep))
 		ret = -EAGAIN;
 	if (!ret)
 		ret = kvm_vfio_forward_register(f);
@@ -252,30 +262,73 @@ int kvm_vfio_forward_has_attr(u64 attr)
  * interrupt is active, and a guest that is frozen ends none.  What VFIO refuses
  * afterwards is signalled by eventfd.
  */
-static int kvm_vfio_forward_pm(struct notifier_block *pm, unsigned long event, void *data)
+static void kvm_vfio_forward_sleep(struct kvm_vfio_forwards *forwards, bool asleep)
 {
-	struct kvm_vfio_forwards *forwards = container_of(pm, struct kvm_vfio_forwards, pm);
 	struct kvm_vfio_forward *f;
 
 	guard(mutex)(&forwards->lock);
 
+	list_for_each_entry(f, &forwards->list, link) {
+		if (asleep)
+			kvm_vfio_forward_unregister(f);
+		else if (!f->registered)
+			kvm_vfio_forward_register(f);
+	}
+}
+
+static int kvm_vfio_forward_pm(struct notifier_block *pm, unsigned long event, void *data)
+{
+	struct kvm_vfio_forwards *forwards;
+
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
 	case PM_SUSPEND_PREPARE:
-		forwards->asleep = true;
-		list_for_each_entry(f, &forwards->list, link)
-			kvm_vfio_forward_unregister(f);
-		break;
 	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
 	case PM_POST_SUSPEND:
-		forwards->asleep = false;
-		list_for_each_entry(f, &forwards->list, link)
-			if (!f->registered)
-				kvm_vfio_forward_register(f);
 		break;
+	default:
+		return NOTIFY_DONE;
 	}
 
+	guard(mutex)(&kvm_vfio_forwards_lock);
+
+	/*
+	 * Before any of the locks below: an interrupt that is forwarded without having seen
+	 * this is on a list by then.
+	 */
+	WRITE_ONCE(kvm_vfio_host_asleep, event == PM_HIBERNATION_PREPARE ||
+		   event == PM_RESTORE_PREPARE || event == PM_SUSPEND_PREPARE);
+	list_for_each_entry(forwards, &kvm_vfio_forwards_list, link)
+		kvm_vfio_forward_sleep(forwards, kvm_vfio_host_asleep);
+
 	return NOTIFY_DONE;
+}
+
+static struct notifier_block kvm_vfio_forward_pm_notifier = {
+	.notifier_call = kvm_vfio_forward_pm,
+};
+
+/**
+ * kvm_vfio_forward_begin - before the first VM
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or an errno.
+ */
+int kvm_vfio_forward_begin(void)
+{
+	return register_pm_notifier(&kvm_vfio_forward_pm_notifier);
+}
+
+/**
+ * kvm_vfio_forward_finish - after the last VM
+ *
+ * Context: process context, may sleep.
+ */
+void kvm_vfio_forward_finish(void)
+{
+	unregister_pm_notifier(&kvm_vfio_forward_pm_notifier);
 }
 
 /**
@@ -288,9 +341,9 @@ void kvm_vfio_forward_init(struct kvm_vfio_forwards *forwards)
 {
 	mutex_init(&forwards->lock);
 	INIT_LIST_HEAD(&forwards->list);
-	forwards->asleep = false;
-	forwards->pm.notifier_call = kvm_vfio_forward_pm;
-	register_pm_notifier(&forwards->pm);
+
+	guard(mutex)(&kvm_vfio_forwards_lock);
+	list_add(&forwards->link, &kvm_vfio_forwards_list);
 }
 
 /**
@@ -303,8 +356,8 @@ void kvm_vfio_forward_release(struct kvm_vfio_forwards *forwards)
 {
 	struct kvm_vfio_forward *f, *tmp;
 
-	/* Not under the lock, which the notifier takes. */
-	unregister_pm_notifier(&forwards->pm);
+	scoped_guard(mutex, &kvm_vfio_forwards_lock)
+		list_del(&forwards->link);
 
 	guard(mutex)(&forwards->lock);
 

@@ -52,7 +52,7 @@ int kvm_arch_irq_can_forward(struct kvm *kvm, unsigned int guest_irq)
 {
 	struct vgic_irq *irq;
 
-	if (!vgic_initialized(kvm) || !kvm_get_vcpu(kvm, 0))
+	if (!vgic_initialized(kvm))
 		return -EAGAIN;
 	if (guest_irq >= VGIC_MAX_SPI || !vgic_valid_spi(kvm, irq_forward_intid(guest_irq)))
 		return -ERANGE;
@@ -70,7 +70,6 @@ int kvm_arch_irq_can_forward(struct kvm *kvm, unsigned int guest_irq)
 static int irq_forward_map(struct kvm_irq_forward *forward, struct vgic_irq *irq)
 {
 	struct irq_data *data = irq_get_irq_data(forward->host_irq);
-	struct kvm_vcpu *vcpu = kvm_get_vcpu(forward->kvm, 0);
 	int ret;
 
 	/* The list register names the SPI as the GIC does, the last of a hierarchy. */
@@ -82,8 +81,8 @@ static int irq_forward_map(struct kvm_irq_forward *forward, struct vgic_irq *irq
 	ret = irq_forward_check(irq);
 	if (ret)
 		return ret;
-	/* Of the vCPU the GIC's driver only wants to know that there is one. */
-	ret = irq_set_vcpu_affinity(forward->host_irq, vcpu);
+	/* The GIC's driver only wants to know that there is a guest. */
+	ret = irq_set_vcpu_affinity(forward->host_irq, forward->kvm);
 	if (ret)
 		return -EOPNOTSUPP;
 
