@@ -18,24 +18,12 @@
 #include <linux/kvm_irq_forward.h>
 #include <linux/kvm_irq_routes.h>
 #include <linux/module.h>
-#include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
-#include <linux/suspend.h>
 #include <linux/uaccess.h>
 #include <linux/vfio_irq_forward.h>
 
 #include "vfio_forward.h"
-
-/*
- * All VMs' kvm-vfio devices, for the notifier of the host's sleep.  It is one for all of
- * them: a device is created and released under its VM's kvm->lock, and the chain's own lock
- * must not be taken there, as another notifier may take a kvm->lock.  The mutex is inside
- * kvm->lock and outside struct kvm_vfio_forwards' lock.
- */
-static DEFINE_MUTEX(kvm_vfio_forwards_lock);
-static LIST_HEAD(kvm_vfio_forwards_list);
-static bool kvm_vfio_host_asleep;
 
 /**
  * struct kvm_vfio_forward - an interrupt that user space has asked to be forwarded
@@ -44,7 +32,6 @@ static bool kvm_vfio_host_asleep;
  * @irq: what the architecture ties
  * @file: the device's, with a reference
  * @args: what user space has asked
- * @registered: VFIO has it
  */
 struct kvm_vfio_forward {
 	struct list_head link;
@@ -52,7 +39,6 @@ struct kvm_vfio_forward {
 	struct kvm_irq_forward irq;
 	struct file *file;
 	struct kvm_vfio_forward_irq args;
-	bool registered;
 };
 
 static struct kvm_vfio_forward *kvm_vfio_forward_of(struct vfio_irq_forward *forward)
@@ -93,7 +79,6 @@ static int kvm_vfio_forward_register(struct kvm_vfio_forward *f)
 	if (!fn)
 		return -ENODEV;
 	ret = fn(f->file, f->args.index, f->args.subindex, &f->forward);
-	f->registered = !ret;
 	symbol_put(vfio_file_forward_irq);
 
 	return ret;
@@ -102,15 +87,11 @@ static int kvm_vfio_forward_register(struct kvm_vfio_forward *f)
 /* The device's file keeps VFIO loaded. */
 static void kvm_vfio_forward_unregister(struct kvm_vfio_forward *f)
 {
-	typeof(vfio_file_unforward_irq) *fn;
+	typeof(vfio_file_unforward_irq) *fn = symbol_get(vfio_file_unforward_irq);
 
-	if (!f->registered)
-		return;
-	fn = symbol_get(vfio_file_unforward_irq);
 	if (WARN_ON_ONCE(!fn))
 		return;
 	fn(f->file, &f->forward);
-	f->registered = false;
 	symbol_put(vfio_file_unforward_irq);
 }
 
@@ -176,9 +157,6 @@ static int kvm_vfio_forward_add(struct kvm *kvm, struct kvm_vfio_forwards *forwa
 	list_for_each_entry(other, &forwards->list, link)
 		if (!ret && other->irq.guest_irq == pin)
 			ret = -EEXIST;
-	/* User space is frozen a moment after the notifier. */
-	if (!ret && READ_ONCE(kvm_vfio_host_asleep))
-		ret = -EAGAIN;
 	if (!ret)
 		ret = kvm_vfio_forward_register(f);
 	if (ret) {
@@ -257,93 +235,16 @@ int kvm_vfio_forward_has_attr(u64 attr)
 	return -ENXIO;
 }
 
-/*
- * The host goes to sleep, or has woken.  To put it to sleep the core waits until no
- * interrupt is active, and a guest that is frozen ends none.  What VFIO refuses
- * afterwards is signalled by eventfd.
- */
-static void kvm_vfio_forward_sleep(struct kvm_vfio_forwards *forwards, bool asleep)
-{
-	struct kvm_vfio_forward *f;
-
-	guard(mutex)(&forwards->lock);
-
-	list_for_each_entry(f, &forwards->list, link) {
-		if (asleep)
-			kvm_vfio_forward_unregister(f);
-		else if (!f->registered)
-			kvm_vfio_forward_register(f);
-	}
-}
-
-static int kvm_vfio_forward_pm(struct notifier_block *pm, unsigned long event, void *data)
-{
-	struct kvm_vfio_forwards *forwards;
-
-	switch (event) {
-	case PM_HIBERNATION_PREPARE:
-	case PM_RESTORE_PREPARE:
-	case PM_SUSPEND_PREPARE:
-	case PM_POST_HIBERNATION:
-	case PM_POST_RESTORE:
-	case PM_POST_SUSPEND:
-		break;
-	default:
-		return NOTIFY_DONE;
-	}
-
-	guard(mutex)(&kvm_vfio_forwards_lock);
-
-	/*
-	 * Before any of the locks below: an interrupt that is forwarded without having seen
-	 * this is on a list by then.
-	 */
-	WRITE_ONCE(kvm_vfio_host_asleep, event == PM_HIBERNATION_PREPARE ||
-		   event == PM_RESTORE_PREPARE || event == PM_SUSPEND_PREPARE);
-	list_for_each_entry(forwards, &kvm_vfio_forwards_list, link)
-		kvm_vfio_forward_sleep(forwards, kvm_vfio_host_asleep);
-
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block kvm_vfio_forward_pm_notifier = {
-	.notifier_call = kvm_vfio_forward_pm,
-};
-
-/**
- * kvm_vfio_forward_begin - before the first VM
- *
- * Context: process context, may sleep.
- * Return: 0 or an errno.
- */
-int kvm_vfio_forward_begin(void)
-{
-	return register_pm_notifier(&kvm_vfio_forward_pm_notifier);
-}
-
-/**
- * kvm_vfio_forward_finish - after the last VM
- *
- * Context: process context, may sleep.
- */
-void kvm_vfio_forward_finish(void)
-{
-	unregister_pm_notifier(&kvm_vfio_forward_pm_notifier);
-}
-
 /**
  * kvm_vfio_forward_init - before the first one
  * @forwards: of a new kvm-vfio device
  *
- * Context: process context, may sleep.
+ * Context: any.
  */
 void kvm_vfio_forward_init(struct kvm_vfio_forwards *forwards)
 {
 	mutex_init(&forwards->lock);
 	INIT_LIST_HEAD(&forwards->list);
-
-	guard(mutex)(&kvm_vfio_forwards_lock);
-	list_add(&forwards->link, &kvm_vfio_forwards_list);
 }
 
 /**
@@ -355,9 +256,6 @@ void kvm_vfio_forward_init(struct kvm_vfio_forwards *forwards)
 void kvm_vfio_forward_release(struct kvm_vfio_forwards *forwards)
 {
 	struct kvm_vfio_forward *f, *tmp;
-
-	scoped_guard(mutex, &kvm_vfio_forwards_lock)
-		list_del(&forwards->link);
 
 	guard(mutex)(&forwards->lock);
 

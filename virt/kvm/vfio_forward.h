@@ -10,29 +10,19 @@
  * struct kvm_vfio_forwards - the forwarded interrupts of a VM's kvm-vfio device
  * @lock: of @list; an interrupt is forwarded and given back under it
  * @list: of struct kvm_vfio_forward
- * @link: of all VMs'
  */
 struct kvm_vfio_forwards {
 	struct mutex lock; /* of list */
 	struct list_head list;
-	struct list_head link;
 };
 
 #ifdef CONFIG_KVM_IRQ_FORWARD
-int kvm_vfio_forward_begin(void);
-void kvm_vfio_forward_finish(void);
 void kvm_vfio_forward_init(struct kvm_vfio_forwards *forwards);
 void kvm_vfio_forward_release(struct kvm_vfio_forwards *forwards);
 int kvm_vfio_forward_set_attr(struct kvm *kvm, struct kvm_vfio_forwards *forwards,
 			      u64 attr, void __user *arg);
 int kvm_vfio_forward_has_attr(u64 attr);
 #else
-static inline int kvm_vfio_forward_begin(void)
-{
-	return 0;
-}
-
-static inline void kvm_vfio_forward_finish(void) {}
 static inline void kvm_vfio_forward_init(struct kvm_vfio_forwards *forwards) {}
 static inline void kvm_vfio_forward_release(struct kvm_vfio_forwards *forwards) {}
 static inline int kvm_vfio_forward_set_attr(struct kvm *kvm,

@@ -148,6 +148,22 @@ TEST_F(forward, switch_at_any_moment)
 	}
 }
 
+/* The guest ends what it has in service before the host's interrupt comes again. */
+TEST_F(forward, in_service)
+{
+	struct intx_vm *f = &self->f;
+	uint64_t came;
+
+	bring(f, IN_SERVICE);
+	came = intx_count();
+	forward_ok(f);
+	/* The device asserts it, and nothing masks it. */
+	TEST_ASSERT(intx_count() == came, "The host was interrupted again");
+	assert_brought(f, IN_SERVICE, 0, "Forwarded");
+	TEST_ASSERT(intx_count() == came + 2, "Wanted 2 more interrupts of the host's, got %lu",
+		    intx_count() - came);
+}
+
 struct toggler {
 	pthread_t thread;
 	struct intx_vm *f;
@@ -423,7 +439,11 @@ TEST(device_file)
 	intx_vm_free(&f);
 }
 
-/* The host sleeps with the interrupt wherever it is, short of switching itself off. */
+/*
+ * The host sleeps with the interrupt wherever it is, short of switching itself off.  The core
+ * would wait for an interrupt that is active, but the GIC's driver deactivates what is
+ * forwarded when the core masks it.
+ */
 TEST_F_TIMEOUT(forward, host_sleeps, 120)
 {
 	struct intx_vm *f = &self->f;
